@@ -1,0 +1,2 @@
+//! What an operator writes, and what it means.
+pub mod settings;

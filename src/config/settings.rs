@@ -1,0 +1,228 @@
+//! The configuration, resolved and checked: what the rest of the house is given.
+//!
+//! Every value here is final: names are looked up, `${NAME}` is expanded, relative paths stand
+//! against the folder of the configuration file, bounds are checked.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::domain::masked::Secret;
+
+/// Everything.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The public door.
+    pub callback: Callback,
+    /// The decryption keys, oldest first: the last one is the newest.
+    pub keys: Vec<KeyFile>,
+    /// How sealed bodies are opened.
+    pub envelope: Envelope,
+    /// The memory.
+    pub store: Store,
+    /// How arrivals are gathered and told apart.
+    pub inbox: Inbox,
+    /// The admin listener.
+    pub admin: Admin,
+    /// What is logged, and how.
+    pub log: Log,
+}
+
+/// `[callback]`: the public door.
+#[derive(Clone, Debug)]
+pub struct Callback {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Goes before `/digitization/static/1/0/notifyTokenUpdated`; empty, or starts with `/` and does not end with one.
+    pub context_root: String,
+    /// `responseHost` of our answers.
+    pub response_host: String,
+    /// Whether bodies must come sealed.
+    pub payload: Payload,
+    /// HTTP status of a refusal that a retry cannot help: 400 or 200.
+    pub refusal_status: u16,
+    /// TLS.
+    pub tls: Tls,
+    /// Bounds and deadlines.
+    pub limits: Limits,
+    /// Addresses from which a PROXY protocol header (v1, v2) is demanded; empty: none is understood.
+    pub proxy_protocol_from: Vec<IpNet>,
+    /// The terminating balancer, if `callback.tls.client_auth = "forwarded"`.
+    pub forwarded: Option<Forwarded>,
+}
+
+/// `callback.payload`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// `encryptedPayload` only.
+    Encrypted,
+    /// Top-level `tokens` only.
+    Plain,
+    /// Both.
+    Either,
+}
+
+/// `[callback.tls]`.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// PEM: our chain, leaf first.
+    pub certificate: PathBuf,
+    /// PEM: its key.
+    pub private_key: PathBuf,
+    /// Whose client certificates are admitted. `client_roots`/`client_names`/`client_pins` are the first entry; at least one.
+    pub peers: Vec<PeerRule>,
+    /// PEM or DER certificate revocation lists.
+    pub crls: Vec<PathBuf>,
+    /// Refuse a certificate whose CRL is past its `nextUpdate`.
+    pub crl_expiry_enforced: bool,
+    /// Demand the clientAuth extended key usage.
+    pub client_eku_required: bool,
+}
+
+/// Names bound to their roots.
+#[derive(Clone, Debug)]
+pub struct PeerRule {
+    /// PEM bundles of trust anchors.
+    pub roots: Vec<PathBuf>,
+    /// DNS names, compared without case, no wildcards.
+    pub names: Vec<String>,
+    /// SPKI SHA-256, lower-case hex; empty: any key. In addition to the name, never instead.
+    pub pins: Vec<String>,
+    /// Whom they stand for, for the logs.
+    pub organization: Option<String>,
+}
+
+/// `[callback.forwarded]`: a balancer that terminates TLS and passes the client certificate in a header.
+#[derive(Clone, Debug)]
+pub struct Forwarded {
+    /// From which addresses.
+    pub from: Vec<IpNet>,
+    /// How the certificate is written.
+    pub form: ForwardedForm,
+    /// Lower-case header name.
+    pub header: String,
+    /// How the balancer proves itself.
+    pub proof: ForwardedProof,
+}
+
+/// How a balancer writes the certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForwardedForm {
+    /// Envoy's XFCC: `Cert="…";Chain="…"`, URL-encoded PEM.
+    Envoy,
+    /// AWS ALB: URL-encoded PEM (`+=/` unescaped), leaf or chain.
+    Aws,
+    /// nginx `$ssl_client_escaped_cert`: URL-encoded PEM leaf.
+    Nginx,
+}
+
+/// How a balancer proves itself.
+#[derive(Clone, Debug)]
+pub enum ForwardedProof {
+    /// By its own client certificate: our listener demands it, under this rule.
+    MutualTls(PeerRule),
+    /// By a secret in this (lower-case) header, compared in constant time.
+    SharedSecret {
+        /// The header's name.
+        header: String,
+        /// The secret.
+        secret: Secret,
+    },
+}
+
+/// Bounds and deadlines of the door.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// TLS handshake, PROXY header included.
+    pub handshake: Duration,
+    /// From the end of the handshake to the first request's head.
+    pub first_request: Duration,
+    /// Idle time between requests.
+    pub idle: Duration,
+    /// A request's body.
+    pub body: Duration,
+    /// Largest body, in bytes.
+    pub body_bytes_max: usize,
+    /// How much of a larger one is read and thrown away, so that the sender sees the 413.
+    pub drain_bytes_max: usize,
+    /// And for how long.
+    pub drain: Duration,
+    /// Connections at once.
+    pub connections_max: usize,
+    /// A connection's age, after which it is closed between two requests.
+    pub connection_age: Duration,
+    /// From a complete body to the answer; past it 503.
+    pub answer: Duration,
+    /// How long a stop waits for what was accepted.
+    pub stop: Duration,
+}
+
+/// One `[[keys]]` entry.
+#[derive(Clone, Debug)]
+pub struct KeyFile {
+    /// PKCS#8 or PKCS#1 (PEM or DER), or PKCS#12.
+    pub private_key: PathBuf,
+    /// Opens a PKCS#12 file.
+    pub password: Option<Secret>,
+    /// Gives the certificate's fingerprints.
+    pub certificate: Option<PathBuf>,
+    /// Further aliases, compared without case.
+    pub fingerprints: Vec<String>,
+}
+
+/// `[envelope]`: how sealed bodies are opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Envelope {
+    /// Try all keys for a fingerprint that none has; else refuse.
+    pub try_all: bool,
+    /// Accept an absent `oaepHashingAlgorithm` as PKCS#1 v1.5 (ends 2027-03-31).
+    pub legacy_pkcs1_v15: bool,
+    /// Refuse a body whose `dataValidUntilTimestamp` had passed at receipt; else apply and flag.
+    pub refuse_expired: bool,
+}
+
+/// `[store]`.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// One URL, or several Postgres ones of which the primary is used.
+    pub urls: Vec<Secret>,
+    /// `serve` migrates at its start.
+    pub migrate_on_start: bool,
+    /// Connections at most (Postgres), readers at most (SQLite).
+    pub connections_max: u32,
+    /// Deadline of one verb.
+    pub deadline: Duration,
+}
+
+/// `[inbox]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Inbox {
+    /// How many may wait for a commit; over it 503.
+    pub queue_max: usize,
+    /// How many are committed at once.
+    pub batch_max: usize,
+    /// A statement heard again within this is a repeat.
+    pub retry_window: Duration,
+}
+
+/// `[admin]`.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Where to listen: loopback, unless `tls` is set.
+    pub listen: SocketAddr,
+    /// Certificate and key, PEM.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Names that a Host header may bear besides loopback's and the listening address.
+    pub hosts: Vec<String>,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// One JSON object a line, instead of text for people.
+    pub json: bool,
+    /// A `tracing` filter: `info`, `mdes_receiver=debug`.
+    pub filter: String,
+}

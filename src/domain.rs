@@ -1,0 +1,10 @@
+//! The pure middle: what a token is, what was said about it, and what follows.
+//!
+//! Nothing here is async, does I/O, reads a clock or throws dice. Time and identities come in
+//! as arguments; every rule is a function that a test can call.
+
+pub mod id;
+pub mod masked;
+pub mod notification;
+pub mod peer;
+pub mod token;

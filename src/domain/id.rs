@@ -1,0 +1,133 @@
+//! Names for things: which token, which notification, which quarantined body.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Whose word a token reference is. An MDES token and a TokenEx token are different tokens,
+/// even where a link joins them for reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Namespace {
+    /// `tokenUniqueReference` of Mastercard's MDES.
+    Mdes,
+    /// A TokenEx token.
+    TokenEx,
+}
+
+impl Namespace {
+    /// The word that the store and the command line use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Namespace::Mdes => "mdes",
+            Namespace::TokenEx => "tokenex",
+        }
+    }
+
+    /// The namespace of that word, if there is one.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "mdes" => Some(Namespace::Mdes),
+            "tokenex" => Some(Namespace::TokenEx),
+            _ => None,
+        }
+    }
+}
+
+/// A token's identity: (namespace, reference). The order is the order in which rows are locked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TokenReference {
+    /// Who gave the reference.
+    pub namespace: Namespace,
+    /// The reference, verbatim; for MDES at most 64 characters by the specification.
+    pub reference: String,
+}
+
+impl TokenReference {
+    /// The reference that MDES calls `tokenUniqueReference`.
+    pub fn mdes(reference: impl Into<String>) -> Self {
+        TokenReference {
+            namespace: Namespace::Mdes,
+            reference: reference.into(),
+        }
+    }
+}
+
+impl fmt::Display for TokenReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reference)
+    }
+}
+
+macro_rules! uuid_id {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map($name)
+            }
+        }
+    };
+}
+
+uuid_id!(
+    /// One notification as we received it (a UUID version 7, so that ids sort by time of receipt).
+    NotificationId
+);
+uuid_id!(
+    /// One quarantined body, or one token of a notification that could not be read.
+    QuarantineId
+);
+
+/// A keyed hash of decrypted content, so that repeats are known without keeping what was said.
+///
+/// Keyed (with a secret derived from the private key that opened the body), because a plain hash
+/// of a body with a token number in it could be guessed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContentHash(pub [u8; 32]);
+
+impl ContentHash {
+    /// Lower-case hexadecimal, 64 characters.
+    pub fn to_hex(self) -> String {
+        hex::encode(self.0)
+    }
+
+    /// The hash that those 64 hexadecimal characters stand for.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        Some(ContentHash(bytes))
+    }
+}
+
+impl fmt::Debug for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_hex()[..12])
+    }
+}
+
+impl Serialize for ContentHash {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_hex())
+    }
+}
+
+impl<'de> Deserialize<'de> for ContentHash {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        ContentHash::from_hex(&text).ok_or_else(|| serde::de::Error::custom("not 64 hex digits"))
+    }
+}

@@ -1,0 +1,1 @@
+//! The decryption key ring.

@@ -1,0 +1,1 @@
+//! Mastercard's language: bytes in, domain out.

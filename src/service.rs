@@ -1,0 +1,1 @@
+//! Assembles the house from its settings, runs it, and stops it.

@@ -1,0 +1,161 @@
+//! Logs and metrics. Every metric's name stands in [`Metrics::new`], and nowhere else.
+//!
+//! No label is unbounded: each value is a word from this program, never one that a stranger chose.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Item {
+    item: String,
+}
+
+/// What is counted. Cheap to clone; all clones count together.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    registry: Registry,
+    handshakes: Family<Outcome, Counter>,
+    connections: Gauge,
+    notifications: Family<Outcome, Counter>,
+    statements: Family<Outcome, Counter>,
+    answer_seconds: Histogram,
+    batch_size: Histogram,
+    store_seconds: Histogram,
+    quarantine_open: Gauge,
+    last_notification: Gauge,
+    expires: Family<Item, Gauge>,
+    reloads: Family<Outcome, Counter>,
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Self {
+        let seconds = || Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0]);
+        let mut inner = Inner {
+            registry: Registry::with_prefix("mdes_receiver"),
+            handshakes: Family::default(),
+            connections: Gauge::default(),
+            notifications: Family::default(),
+            statements: Family::default(),
+            answer_seconds: seconds(),
+            batch_size: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
+            store_seconds: seconds(),
+            quarantine_open: Gauge::default(),
+            last_notification: Gauge::default(),
+            expires: Family::default(),
+            reloads: Family::default(),
+        };
+        let r = &mut inner.registry;
+        r.register(
+            "handshakes",
+            "Handshakes by outcome: accepted, or why refused",
+            inner.handshakes.clone(),
+        );
+        r.register("connections", "Open connections at the door", inner.connections.clone());
+        r.register("notifications", "Requests by outcome", inner.notifications.clone());
+        r.register(
+            "statements",
+            "Statements about tokens by verdict",
+            inner.statements.clone(),
+        );
+        r.register(
+            "answer_seconds",
+            "From a complete body to its answer",
+            inner.answer_seconds.clone(),
+        );
+        r.register("batch_size", "Notifications in one commit", inner.batch_size.clone());
+        r.register("store_seconds", "Duration of one commit", inner.store_seconds.clone());
+        r.register(
+            "quarantine_open",
+            "Open entries in quarantine",
+            inner.quarantine_open.clone(),
+        );
+        r.register(
+            "last_notification_timestamp_seconds",
+            "When the last notification was recorded",
+            inner.last_notification.clone(),
+        );
+        r.register(
+            "expires_timestamp_seconds",
+            "When a certificate or CRL of ours expires",
+            inner.expires.clone(),
+        );
+        r.register(
+            "reloads",
+            "Reloads of certificates, CRLs and keys by outcome",
+            inner.reloads.clone(),
+        );
+        Metrics(Arc::new(inner))
+    }
+
+    /// A handshake ended: `accepted`, or the reason of the refusal.
+    pub fn handshake(&self, outcome: &'static str) {
+        self.0.handshakes.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// A connection opened (+1) or closed (-1).
+    pub fn connections(&self, by: i64) {
+        self.0.connections.inc_by(by);
+    }
+
+    /// A request was answered: `recorded`, `repeat`, or the reason of the refusal.
+    pub fn notification(&self, outcome: &'static str, took: Duration) {
+        self.0.notifications.get_or_create(&Outcome { outcome }).inc();
+        self.0.answer_seconds.observe(took.as_secs_f64());
+    }
+
+    /// A statement was judged.
+    pub fn statement(&self, verdict: &'static str) {
+        self.0.statements.get_or_create(&Outcome { outcome: verdict }).inc();
+    }
+
+    /// A batch was committed.
+    pub fn committed(&self, notifications: usize, took: Duration, now_unix: i64) {
+        self.0.batch_size.observe(notifications as f64);
+        self.0.store_seconds.observe(took.as_secs_f64());
+        self.0.last_notification.set(now_unix);
+    }
+
+    /// How many quarantined entries are open.
+    pub fn quarantine_open(&self, entries: u64) {
+        self.0.quarantine_open.set(entries.cast_signed());
+    }
+
+    /// When a certificate or CRL (by its file) expires.
+    pub fn expires(&self, item: &str, at_unix: i64) {
+        let item = item.to_owned();
+        self.0.expires.get_or_create(&Item { item }).set(at_unix);
+    }
+
+    /// A reload ended: `done` or `kept_old`.
+    pub fn reload(&self, outcome: &'static str) {
+        self.0.reloads.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// All of it in the OpenMetrics text format.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.0.registry).expect("a String takes any text");
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Metrics::new()
+    }
+}

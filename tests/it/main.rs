@@ -1,0 +1,7 @@
+//! The promises, kept through public doors.
+
+mod door;
+mod envelope;
+mod operator;
+mod simulator;
+mod store;
