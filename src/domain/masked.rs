@@ -137,25 +137,25 @@ mod tests {
 
     #[test]
     fn a_number_in_free_text_shows_its_last_four_only() {
-        assert_eq!(without_numbers("card 5204730000001209."), "card ····1209.");
+        assert_eq!(without_numbers("card 5204730000001201."), "card ····1201.");
     }
 
     #[test]
     fn a_number_inside_a_longer_run_is_found() {
-        assert!(!without_numbers("995204730000001209770000").contains("520473"));
+        assert!(!without_numbers("995204730000001201770000").contains("520473"));
     }
 
     #[test]
     fn short_runs_and_runs_that_fail_the_check_stay() {
         assert_eq!(
-            without_numbers("555-555-0100 and 5204730000001208"),
-            "555-555-0100 and 5204730000001208"
+            without_numbers("555-555-0100 and 5204730000001202"),
+            "555-555-0100 and 5204730000001202"
         );
     }
 
     #[test]
     fn numbers_hide_at_any_depth_as_key_string_or_number() {
-        let mut value = json!({"a": [{"5204730000001209": 5204730000001209_u64}], "b": "5204730000001209"});
+        let mut value = json!({"a": [{"5204730000001201": 5204730000001201_u64}], "b": "5204730000001201"});
         assert!(mask_value(&mut value));
         assert!(!value.to_string().contains("520473"));
     }
