@@ -614,3 +614,6 @@ fn readable(
     }
     Some(instant)
 }
+
+#[cfg(test)]
+mod tests;
