@@ -1,1 +1,226 @@
 //! The inbox: takes in what Mastercard says, and answers only when it is on disk.
+//!
+//! It knows no HTTP and no SQL. What it cannot read it keeps, sealed, with the reason,
+//! and can read again later through the same door.
+
+pub mod batch;
+mod redrive;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+pub use redrive::{Redriven, RedriveReport};
+
+use crate::clock::Clock;
+use crate::domain::id::{NotificationId, QuarantineId};
+use crate::domain::peer::Peer;
+use crate::keys::Keys;
+use crate::mdes::{self, Read, Reading, Resting, Unreadable};
+use crate::store::{NewQuarantine, Outcome, Recorded, Recording, SealedBy, SharedStore};
+use batch::{Batch, Unrecorded};
+
+/// What the store keeps as the reason for a body that it refused itself.
+pub const STORE_REFUSED: &str = "STORE_REFUSED";
+
+/// Makes an id that sorts by this time.
+pub type NewId = fn(OffsetDateTime) -> Uuid;
+
+/// A body, and who sent it when.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// When its last byte came in.
+    pub received_at: OffsetDateTime,
+    /// Who sent it.
+    pub peer: Peer,
+    /// What came; at most the door's limit.
+    pub body: Bytes,
+}
+
+/// It is on disk.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Receipt {
+    /// Our id of the notification (of the first one, if this was a repeat).
+    pub id: NotificationId,
+    /// What the answer carries: the `requestId`, or an id of ours if it was missing.
+    pub response_id: String,
+    /// One per statement; empty for a repeat.
+    pub outcomes: Vec<Outcome>,
+    /// It had been told before.
+    pub repeat: bool,
+    /// How many of its tokens could not be read and are in quarantine.
+    pub unreadable: usize,
+}
+
+/// It was not taken.
+#[derive(Debug)]
+pub enum Refusal {
+    /// It cannot be used. It is in quarantine.
+    Unusable {
+        /// Under this id.
+        id: QuarantineId,
+        /// Why.
+        unreadable: Unreadable,
+    },
+    /// The store refuses it. It is in quarantine.
+    Poison {
+        /// Under this id.
+        id: QuarantineId,
+        /// Its `requestId`.
+        request_id: String,
+    },
+    /// Nothing could be kept; the sender should try again.
+    Unavailable(String),
+}
+
+/// Why the door did not take a body that it keeps all the same: the word that quarantine stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault(pub &'static str);
+
+/// Takes in arrivals. One per process; share it by `Arc`.
+pub struct Inbox {
+    keys: Arc<Keys>,
+    store: SharedStore,
+    batch: Batch,
+    rules: Reading,
+    clock: Arc<dyn Clock>,
+    new_id: NewId,
+}
+
+impl Inbox {
+    /// An inbox over these parts.
+    pub fn new(
+        keys: Arc<Keys>,
+        store: SharedStore,
+        batch: Batch,
+        rules: Reading,
+        clock: Arc<dyn Clock>,
+        new_id: NewId,
+    ) -> Self {
+        Inbox {
+            keys,
+            store,
+            batch,
+            rules,
+            clock,
+            new_id,
+        }
+    }
+
+    /// Opens, reads and records it. After `Ok` it is on disk; after `Unusable` or `Poison` it is in quarantine.
+    ///
+    /// A crash before the answer leaves either nothing or a recorded notification that the sender's retry repeats.
+    pub async fn receive(&self, arrival: Arrival) -> Result<Receipt, Refusal> {
+        let ring = self.keys.current();
+        match mdes::read(&arrival.body, &ring, &self.rules, arrival.received_at) {
+            Ok(read) => self.record(arrival, read).await,
+            Err(unreadable) => self.set_aside(arrival, unreadable).await,
+        }
+    }
+
+    /// Keeps a body that the door does not take: a wrong path, a wrong type, too much of it.
+    /// `body_bytes` is how much came, of which `arrival.body` may be the first part.
+    pub async fn keep(&self, arrival: Arrival, fault: Fault, body_bytes: u64) -> Result<QuarantineId, Refusal> {
+        let resting = mdes::rest(&arrival.body, &self.keys.current());
+        let entry = self.entry(&arrival, resting, fault.0.to_owned(), "refused at the door".to_owned());
+        self.quarantine(NewQuarantine { body_bytes, ..entry }).await
+    }
+
+    async fn record(&self, arrival: Arrival, read: Read) -> Result<Receipt, Refusal> {
+        let unreadable = read.notification.unreadable.len();
+        let recording = self.recording(&arrival, read);
+        let (request_id, id) = (recording.request_id.clone(), recording.id);
+        let resting = (recording.sealed_body.clone(), recording.sealed_by);
+        match self.batch.record(recording).await {
+            Ok(Recorded::New { id, outcomes }) => Ok(Receipt {
+                id,
+                response_id: request_id,
+                outcomes,
+                repeat: false,
+                unreadable,
+            }),
+            Ok(Recorded::Repeat { first, request_id }) => Ok(Receipt {
+                id: first,
+                response_id: request_id,
+                outcomes: Vec::new(),
+                repeat: true,
+                unreadable: 0,
+            }),
+            Err(Unrecorded::Poison(why)) => {
+                tracing::warn!(notification = %id, why, "the store refuses a notification; it goes to quarantine");
+                let resting = Resting { body: resting.0, by_us: resting.1 == SealedBy::Us };
+                let entry = self.entry(&arrival, resting, STORE_REFUSED.to_owned(), why);
+                let id = self.quarantine(entry).await?;
+                Err(Refusal::Poison { id, request_id })
+            }
+            Err(error) => Err(Refusal::Unavailable(error.to_string())),
+        }
+    }
+
+    fn recording(&self, arrival: &Arrival, read: Read) -> Recording {
+        let Read { notification, key, resting } = read;
+        let id = (self.new_id)(arrival.received_at);
+        let request_id_is_ours = notification.request_id.is_none();
+        let unreadable = notification
+            .unreadable
+            .into_iter()
+            .map(|token| (QuarantineId((self.new_id)(arrival.received_at)), token))
+            .collect();
+        Recording {
+            id: NotificationId(id),
+            again: None,
+            request_id: notification.request_id.unwrap_or_else(|| id.to_string()),
+            request_id_is_ours,
+            content: notification.content,
+            received_at: arrival.received_at,
+            peer: arrival.peer.clone(),
+            sealed_by: sealed_by(&resting),
+            sealed_body: resting.body,
+            key,
+            statements: notification.statements,
+            unreadable,
+            flags: notification.flags,
+        }
+    }
+
+    async fn set_aside(&self, arrival: Arrival, mut unreadable: Unreadable) -> Result<Receipt, Refusal> {
+        let resting = std::mem::take(&mut unreadable.resting);
+        let reason = unreadable.reason.code().to_owned();
+        let mut entry = self.entry(&arrival, resting, reason, unreadable.detail.clone());
+        entry.keys_tried = unreadable.keys_tried.clone().unwrap_or_default();
+        let id = self.quarantine(entry).await?;
+        Err(Refusal::Unusable { id, unreadable })
+    }
+
+    fn entry(&self, arrival: &Arrival, resting: Resting, reason: String, detail: String) -> NewQuarantine {
+        NewQuarantine {
+            id: QuarantineId((self.new_id)(arrival.received_at)),
+            received_at: arrival.received_at,
+            peer: arrival.peer.clone(),
+            sealed_by: sealed_by(&resting),
+            body: resting.body,
+            body_bytes: arrival.body.len() as u64,
+            reason,
+            detail,
+            keys_tried: String::new(),
+        }
+    }
+
+    /// After `Ok` it is on disk; a crash before leaves nothing, and no answer has left either.
+    async fn quarantine(&self, entry: NewQuarantine) -> Result<QuarantineId, Refusal> {
+        let id = entry.id;
+        match self.store.quarantine(&entry).await {
+            Ok(()) => Ok(id),
+            Err(error) => {
+                tracing::warn!(%error, "cannot keep a body in quarantine");
+                Err(Refusal::Unavailable(error.to_string()))
+            }
+        }
+    }
+}
+
+fn sealed_by(resting: &Resting) -> SealedBy {
+    if resting.by_us { SealedBy::Us } else { SealedBy::Sender }
+}

@@ -1,5 +1,6 @@
 //! The promises, kept through public doors.
 
+mod arrows;
 mod door;
 mod envelope;
 mod operator;

@@ -1,0 +1,261 @@
+//! `POST {context_root}/digitization/static/1/0/notifyTokenUpdated`: from a request to the inbox, and the answer back.
+//!
+//! Whatever an authenticated peer sends is on disk before it is answered, on any path and of any type;
+//! a misregistered prefix must lose nothing.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::Response;
+use axum::{Extension, Router};
+
+use crate::clock::Clock;
+use crate::config::settings;
+use crate::domain::peer::Peer;
+use crate::http::body::{Collected, collect};
+use crate::inbox::{Arrival, Fault, Inbox, Receipt, Refusal};
+use crate::mdes::answer::{self, Answer};
+use crate::net::peer::Caller;
+use crate::telemetry::Metrics;
+
+/// The path of the call, in every version of the specification from 1.2.7 to 1.3.0 (facts: S1, S7).
+pub const PATH: &str = "/digitization/static/1/0/notifyTokenUpdated";
+
+/// How much of a sender's own words a log line shows.
+const SHOWN_MAX: usize = 80;
+
+/// What the handler needs.
+pub struct Callback {
+    inbox: Arc<Inbox>,
+    settings: settings::Callback,
+    path: String,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+}
+
+impl Callback {
+    /// The callback over this inbox.
+    pub fn new(inbox: Arc<Inbox>, settings: settings::Callback, clock: Arc<dyn Clock>, metrics: Metrics) -> Self {
+        let path = format!("{}{PATH}", settings.context_root);
+        Callback {
+            inbox,
+            settings,
+            path,
+            clock,
+            metrics,
+        }
+    }
+
+    /// Every path leads to the one handler: what does not belong is refused in MDES's form, and kept.
+    pub fn router(self) -> Router {
+        Router::new()
+            .fallback(notify)
+            .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked))
+            .with_state(Arc::new(self))
+    }
+
+    fn fault_of(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Fault> {
+        match () {
+            () if path != self.path => Some(answer::NOT_FOUND),
+            () if method != Method::POST => Some(answer::METHOD_NOT_ALLOWED),
+            () if !is_json(headers) => Some(answer::UNSUPPORTED_MEDIA_TYPE),
+            () => None,
+        }
+    }
+
+    async fn receive(&self, arrival: Arrival) -> (Said, Answer) {
+        let host = &self.settings.response_host;
+        match self.inbox.receive(arrival).await {
+            Ok(receipt) => {
+                let answer = answer::accepted(host, &receipt.response_id);
+                (Said::Received(receipt), answer)
+            }
+            Err(Refusal::Unusable { id, unreadable }) => {
+                let answer = answer::refused(&unreadable, self.settings.refusal_status, host);
+                let said = Said::Refused {
+                    reason: unreadable.reason.code(),
+                    detail: Cow::Owned(unreadable.detail),
+                    quarantine: Some(id.to_string()),
+                };
+                (said, answer)
+            }
+            Err(Refusal::Poison { id, request_id }) => {
+                let answer = answer::poison(&request_id, self.settings.refusal_status, host);
+                let said = Said::Refused {
+                    reason: crate::inbox::STORE_REFUSED,
+                    detail: Cow::Borrowed("the store refuses it"),
+                    quarantine: Some(id.to_string()),
+                };
+                (said, answer)
+            }
+            Err(Refusal::Unavailable(why)) => (Said::Unavailable(why), answer::unavailable(host)),
+        }
+    }
+
+    /// Keeps what came and refuses it; if it cannot be kept, the sender should try again.
+    async fn refuse(&self, arrival: Arrival, fault: Fault, body_bytes: u64) -> (Said, Answer) {
+        let host = &self.settings.response_host;
+        let mut quarantine = None;
+        if !arrival.body.is_empty() {
+            match self.inbox.keep(arrival, fault, body_bytes).await {
+                Ok(id) => quarantine = Some(id.to_string()),
+                Err(refusal) => return (Said::Unavailable(format!("{refusal:?}")), answer::unavailable(host)),
+            }
+        }
+        let said = Said::Refused {
+            reason: fault.0,
+            detail: Cow::Borrowed("refused at the door"),
+            quarantine,
+        };
+        (said, answer::fault(fault, host))
+    }
+}
+
+/// What is told of a request, in one line and one count.
+enum Said {
+    Received(Receipt),
+    Refused {
+        reason: &'static str,
+        detail: Cow<'static, str>,
+        quarantine: Option<String>,
+    },
+    Unavailable(String),
+}
+
+async fn notify(State(callback): State<Arc<Callback>>, Extension(caller): Extension<Caller>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let host = &callback.settings.response_host;
+    let Caller(Ok(peer)) = caller else {
+        return respond(answer::stranger(host)); // the door has logged and counted it
+    };
+    let announced = head
+        .headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
+    let fault = callback.fault_of(&head.method, head.uri.path(), &head.headers);
+    let collected = collect(body, announced, &callback.settings.limits).await;
+
+    let started = Instant::now();
+    let received_at = callback.clock.now();
+    let arrival = |body| Arrival {
+        received_at,
+        peer: peer.clone(),
+        body,
+    };
+    let work = async {
+        match (fault, collected) {
+            (None, Collected::Whole(body)) => callback.receive(arrival(body)).await,
+            (Some(fault), Collected::Whole(body)) => {
+                let bytes = body.len() as u64;
+                callback.refuse(arrival(body), fault, bytes).await
+            }
+            (_, Collected::TooLarge { first, bytes }) => callback.refuse(arrival(first), answer::TOO_LARGE, bytes).await,
+            (_, Collected::TooSlow(body)) => {
+                let bytes = body.len() as u64;
+                callback.refuse(arrival(body), answer::TOO_SLOW, bytes).await
+            }
+            (_, Collected::Broken) => (
+                Said::Unavailable("the sender broke off".to_owned()),
+                answer::fault(answer::TOO_SLOW, host),
+            ),
+        }
+    };
+    let (said, answer) = tokio::time::timeout(callback.settings.limits.answer, work)
+        .await
+        .unwrap_or_else(|_| (Said::Unavailable("no commit in time".to_owned()), answer::unavailable(host)));
+    tell(&callback.metrics, &said, &peer, &answer, started);
+    respond(answer)
+}
+
+/// One line and one count per request; never what it said.
+fn tell(metrics: &Metrics, said: &Said, peer: &Peer, answer: &Answer, started: Instant) {
+    let took = started.elapsed();
+    let millis = took.as_secs_f64() * 1_000.0;
+    let (peer, address, status) = (&peer.name, peer.address, answer.status);
+    match said {
+        Said::Received(receipt) => {
+            let outcome = if receipt.repeat { "repeat" } else { "recorded" };
+            metrics.notification(outcome, took);
+            for outcome in &receipt.outcomes {
+                metrics.statement(outcome.verdict.as_str());
+            }
+            tracing::info!(
+                outcome,
+                status,
+                notification = %receipt.id,
+                request_id = %shown(&receipt.response_id),
+                statements = %statements(receipt),
+                unreadable = receipt.unreadable,
+                peer,
+                %address,
+                millis,
+                "notification"
+            );
+        }
+        Said::Refused { reason, detail, quarantine } => {
+            metrics.notification(reason, took);
+            let quarantine = quarantine.as_deref().unwrap_or("-");
+            tracing::warn!(outcome = "refused", reason, detail = %detail, status, quarantine, peer, %address, millis, "notification");
+        }
+        Said::Unavailable(why) => {
+            metrics.notification("unavailable", took);
+            tracing::error!(outcome = "unavailable", why, status, peer, %address, millis, "notification");
+        }
+    }
+}
+
+/// `DM4MMC…=SUSPENDED#3/advanced`, at most a few of them.
+fn statements(receipt: &Receipt) -> String {
+    let mut text: Vec<String> = receipt
+        .outcomes
+        .iter()
+        .take(10)
+        .map(|outcome| {
+            let status = outcome.status.as_ref().map_or("-", |status| status.as_str());
+            let token = shown(&outcome.token.reference);
+            format!("{token}={}#{}/{}", shown(status), outcome.sequence, outcome.verdict.as_str())
+        })
+        .collect();
+    if receipt.outcomes.len() > text.len() {
+        text.push(format!("and {} more", receipt.outcomes.len() - text.len()));
+    }
+    text.join(" ")
+}
+
+/// A sender's own words as a log may show them: cut, escaped, without card numbers.
+fn shown(words: &str) -> String {
+    let cut: String = words.chars().take(SHOWN_MAX).flat_map(char::escape_default).collect();
+    crate::domain::masked::without_numbers(&cut)
+}
+
+/// `application/json`, with any parameter; an absent type is taken as JSON, since the body will tell.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(header::CONTENT_TYPE) else {
+        return true;
+    };
+    kind.to_str().is_ok_and(|kind| {
+        let essence = kind.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/json")
+    })
+}
+
+fn respond(answer: Answer) -> Response {
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).expect("mdes::answer knows only valid statuses");
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, value) in answer.headers {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// A defect of ours must not look like an acceptance, nor close the connection on the others of it.
+fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    tracing::error!("a handler panicked; nothing was acknowledged");
+    respond(answer::unavailable(""))
+}

@@ -1,0 +1,171 @@
+//! Group commit: gathers what is waiting into one transaction.
+//!
+//! No timers: a batch is what arrived while the last commit was in flight. One worker, one bounded
+//! queue; over the bound a caller is told at once. It never answers before the store has said `Ok`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::domain::notification::Windows;
+use crate::store::{self, Recorded, Recording, SharedStore};
+use crate::telemetry::Metrics;
+
+/// How often one notification is tried again after a conflict with another replica.
+const CONFLICTS_MAX: u32 = 8;
+
+/// The queue's front. Cheap to clone; when the last one is dropped, the worker finishes what waits and ends.
+#[derive(Clone)]
+pub struct Batch {
+    queue: mpsc::Sender<Waiting>,
+}
+
+/// Why a notification was not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum Unrecorded {
+    /// More are waiting than the bound allows.
+    #[error("the queue is full")]
+    Overloaded,
+    /// The store refuses this very notification.
+    #[error("{0}")]
+    Poison(String),
+    /// The store cannot take anything now.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// How the worker works.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// How many may wait.
+    pub queue_max: usize,
+    /// How many are committed at once.
+    pub batch_max: usize,
+    /// From taking up a batch to the last answer of it; past it the rest is told that the store is away.
+    pub deadline: Duration,
+    /// What counts as a repeat.
+    pub windows: Windows,
+}
+
+struct Waiting {
+    recording: Recording,
+    answer: oneshot::Sender<Result<Recorded, Unrecorded>>,
+}
+
+impl Batch {
+    /// Starts the worker; its handle ends when every [`Batch`] is dropped and the queue is empty.
+    pub fn start(store: SharedStore, bounds: Bounds, clock: Arc<dyn Clock>, metrics: Metrics) -> (Self, JoinHandle<()>) {
+        let (queue, waiting) = mpsc::channel(bounds.queue_max);
+        let worker = Worker { store, bounds, clock, metrics };
+        (Batch { queue }, tokio::spawn(worker.run(waiting)))
+    }
+
+    /// Waits until it is on disk. After `Ok` a crash repeats it, never loses it;
+    /// if the caller goes away before, it is recorded all the same or not at all.
+    pub async fn record(&self, recording: Recording) -> Result<Recorded, Unrecorded> {
+        let (answer, answered) = oneshot::channel();
+        self.queue
+            .try_send(Waiting { recording, answer })
+            .map_err(|_| Unrecorded::Overloaded)?;
+        answered
+            .await
+            .unwrap_or_else(|_| Err(Unrecorded::Unavailable("the receiver is stopping".to_owned())))
+    }
+}
+
+struct Worker {
+    store: SharedStore,
+    bounds: Bounds,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+}
+
+/// A part of a batch, still to be committed; the two lists go in step.
+#[derive(Default)]
+struct Part {
+    recordings: Vec<Recording>,
+    answers: Vec<oneshot::Sender<Result<Recorded, Unrecorded>>>,
+    conflicts: u32,
+}
+
+impl Part {
+    fn push(&mut self, waiting: Waiting) {
+        self.recordings.push(waiting.recording);
+        self.answers.push(waiting.answer);
+    }
+
+    fn halves(mut self) -> [Part; 2] {
+        let middle = self.recordings.len() / 2;
+        let second = Part {
+            recordings: self.recordings.split_off(middle),
+            answers: self.answers.split_off(middle),
+            conflicts: self.conflicts,
+        };
+        [self, second]
+    }
+
+    fn answer_all(self, error: impl Fn() -> Unrecorded) {
+        for answer in self.answers {
+            let _ = answer.send(Err(error())); // the caller may have given up
+        }
+    }
+}
+
+impl Worker {
+    async fn run(self, mut waiting: mpsc::Receiver<Waiting>) {
+        while let Some(first) = waiting.recv().await {
+            let mut batch = Part::default();
+            batch.push(first);
+            while batch.recordings.len() < self.bounds.batch_max
+                && let Ok(next) = waiting.try_recv()
+            {
+                batch.push(next);
+            }
+            self.commit(batch).await;
+        }
+    }
+
+    /// Commits a batch, in parts if need be: a conflict or a refusal is bisected down to its one notification,
+    /// so that its neighbours are answered.
+    async fn commit(&self, batch: Part) {
+        let started = Instant::now();
+        let mut parts = vec![batch];
+        while let Some(mut part) = parts.pop() {
+            if started.elapsed() > self.bounds.deadline {
+                part.answer_all(|| Unrecorded::Unavailable("the store is too slow".to_owned()));
+                continue;
+            }
+            match self.record(&part).await {
+                Ok(recorded) => {
+                    for (answer, recorded) in part.answers.into_iter().zip(recorded) {
+                        let _ = answer.send(Ok(recorded)); // the caller may have given up
+                    }
+                }
+                Err(store::Error::Conflict(_) | store::Error::Data(_)) if part.recordings.len() > 1 => {
+                    let [first, second] = part.halves();
+                    parts.extend([second, first]);
+                }
+                Err(store::Error::Conflict(_)) if part.conflicts < CONFLICTS_MAX => {
+                    part.conflicts += 1;
+                    parts.push(part);
+                }
+                Err(store::Error::Data(why)) => part.answer_all(|| Unrecorded::Poison(why.clone())),
+                Err(error) => {
+                    tracing::warn!(waiting = part.answers.len(), %error, "cannot record");
+                    part.answer_all(|| Unrecorded::Unavailable(error.to_string()));
+                }
+            }
+        }
+    }
+
+    async fn record(&self, part: &Part) -> Result<Vec<Recorded>, store::Error> {
+        let started = Instant::now();
+        let recorded = self.store.record(&part.recordings, &self.bounds.windows).await?;
+        let now = self.clock.now().unix_timestamp();
+        self.metrics.committed(part.recordings.len(), started.elapsed(), now);
+        Ok(recorded)
+    }
+}

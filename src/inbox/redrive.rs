@@ -1,0 +1,141 @@
+//! Reads again what is in quarantine, through the same door and with the time at which it came.
+
+use crate::domain::id::{NotificationId, QuarantineId};
+use crate::mdes::{self, Unreadable};
+use crate::store::{self, KeptQuarantine, QuarantineFilter, Recorded, Recording, Resolution, SealedBy};
+
+use super::{Arrival, Inbox, Read, Unrecorded};
+
+/// How many entries are held in memory at once.
+const PAGE: u32 = 50;
+
+/// What became of one entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redriven {
+    /// It was read after all, recorded as this notification, and resolved.
+    Recorded(NotificationId),
+    /// It still cannot be read; the entry stays open and says so.
+    StillUnreadable {
+        /// The reason now.
+        reason: String,
+        /// Which step failed now.
+        detail: String,
+    },
+    /// It was not open any more.
+    NotOpen,
+}
+
+/// What became of many.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RedriveReport {
+    /// Read and resolved.
+    pub recorded: u64,
+    /// Still open.
+    pub still_open: u64,
+}
+
+impl Inbox {
+    /// Reads one entry again. A crash on the way leaves it open, and the next redrive finds a repeat.
+    pub async fn redrive(&self, entry: &KeptQuarantine) -> Result<Redriven, store::Error> {
+        if entry.resolved_at.is_some() {
+            return Ok(Redriven::NotOpen);
+        }
+        let read = match &entry.notification {
+            Some((notification, index)) => self.read_token_again(entry, *notification, *index).await?,
+            None => self.read_again(entry),
+        };
+        match read {
+            Ok(recording) => self.record_again(entry, recording).await,
+            Err(unreadable) => self.note_in_vain(entry, &unreadable).await,
+        }
+    }
+
+    /// Redrives every open entry that the filter means, page by page.
+    pub async fn redrive_all(&self, which: &QuarantineFilter) -> Result<RedriveReport, store::Error> {
+        let mut report = RedriveReport::default();
+        let mut after: Option<QuarantineId> = None;
+        loop {
+            let page = self.store.quarantined(which, after, PAGE).await?;
+            let Some(last) = page.last() else {
+                return Ok(report);
+            };
+            after = Some(last.id);
+            for entry in &page {
+                match self.redrive(entry).await? {
+                    Redriven::Recorded(_) => report.recorded += 1,
+                    Redriven::StillUnreadable { .. } => report.still_open += 1,
+                    Redriven::NotOpen => {}
+                }
+            }
+        }
+    }
+
+    /// Redrives what could not be opened with the keys of before. Call it whenever the ring may have changed.
+    pub async fn redrive_for_new_keys(&self) -> Result<RedriveReport, store::Error> {
+        let which = QuarantineFilter {
+            open: true,
+            reason: Some(mdes::CRYPTOGRAPHY_ERROR.to_owned()),
+            not_tried_with: Some(self.keys.current().id().to_owned()),
+        };
+        self.redrive_all(&which).await
+    }
+
+    fn read_again(&self, entry: &KeptQuarantine) -> Result<Recording, Unreadable> {
+        let ring = self.keys.current();
+        let resting = entry.body.as_deref().unwrap_or_default();
+        let bytes = mdes::open_resting(resting, entry.sealed_by == SealedBy::Us, &ring)?;
+        let read = mdes::read(&bytes, &ring, &self.rules, entry.received_at)?;
+        let arrival = Arrival {
+            received_at: entry.received_at,
+            peer: entry.peer.clone(),
+            body: bytes::Bytes::new(),
+        };
+        Ok(self.recording(&arrival, read))
+    }
+
+    async fn read_token_again(
+        &self,
+        entry: &KeptQuarantine,
+        notification: NotificationId,
+        index: u32,
+    ) -> Result<Result<Recording, Unreadable>, store::Error> {
+        let Some(kept) = self.store.notification(notification).await? else {
+            let gone = format!("notification {notification} of quarantine entry {} is gone", entry.id);
+            return Err(store::Error::Corrupt(gone));
+        };
+        let ring = self.keys.current();
+        let by_us = kept.sealed_by == SealedBy::Us;
+        let read = mdes::read_token(&kept.sealed_body, by_us, index, &ring, &self.rules, kept.received_at);
+        Ok(read.map(|read: Read| {
+            let arrival = Arrival {
+                received_at: kept.received_at,
+                peer: kept.peer,
+                body: bytes::Bytes::new(),
+            };
+            Recording {
+                again: Some(notification),
+                ..self.recording(&arrival, read)
+            }
+        }))
+    }
+
+    async fn record_again(&self, entry: &KeptQuarantine, recording: Recording) -> Result<Redriven, store::Error> {
+        let recorded = match self.batch.record(recording).await {
+            Ok(Recorded::New { id, .. }) => id,
+            Ok(Recorded::Repeat { first, .. }) => first,
+            Err(Unrecorded::Poison(why)) => return Err(store::Error::Data(why)),
+            Err(error) => return Err(store::Error::Unavailable(error.to_string())),
+        };
+        let id = entry.notification.map_or(recorded, |(notification, _)| notification);
+        let now = self.clock.now();
+        self.store.resolve(entry.id, &Resolution::Redriven(id), now).await?;
+        Ok(Redriven::Recorded(id))
+    }
+
+    async fn note_in_vain(&self, entry: &KeptQuarantine, unreadable: &Unreadable) -> Result<Redriven, store::Error> {
+        let (reason, detail) = (unreadable.reason.code().to_owned(), unreadable.detail.clone());
+        let ring = self.keys.current();
+        self.store.tried_again(entry.id, &reason, ring.id()).await?;
+        Ok(Redriven::StillUnreadable { reason, detail })
+    }
+}

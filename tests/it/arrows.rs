@@ -1,0 +1,137 @@
+//! The arrows of the house: who may name whom. The table is the architecture; a new arrow is a decision.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each module and the modules of ours that it may name. A later line may name only earlier ones, so that there is no circle.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("clock", &[]),
+    ("config", &["domain"]),
+    ("telemetry", &["config"]),
+    ("keys", &["config", "domain"]),
+    ("mdes", &["config", "domain", "keys"]),
+    ("store", &["clock", "config", "domain"]),
+    ("net", &["clock", "config", "domain", "telemetry"]),
+    ("inbox", &["clock", "domain", "keys", "mdes", "store"]),
+    ("inbox::batch", &["clock", "domain", "store", "telemetry"]),
+    ("http", &["clock", "config", "domain", "inbox", "mdes::answer", "net::peer", "store", "telemetry"]),
+    (
+        "service",
+        &["clock", "config", "domain", "http", "inbox", "keys", "mdes", "net", "store", "telemetry"],
+    ),
+    ("simulator", &["domain"]),
+    (
+        "cli",
+        &[
+            "clock", "config", "domain", "inbox", "keys", "mdes", "net", "service", "simulator", "store", "telemetry",
+        ],
+    ),
+];
+
+#[test]
+fn nobody_names_what_the_arrows_do_not_allow() {
+    let wrong: Vec<String> = sources(Path::new("src"))
+        .iter()
+        .flat_map(|file| wrong_names(file))
+        .collect();
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn the_arrows_make_no_circle() {
+    let mut earlier = BTreeSet::new();
+    for (module, allowed) in ARROWS {
+        for target in *allowed {
+            let top = target.split("::").next().expect("a first part");
+            assert!(earlier.contains(top), "{module} names {top}, which stands later");
+        }
+        earlier.insert(module.split("::").next().expect("a first part"));
+    }
+}
+
+#[test]
+fn every_module_stands_in_the_table() {
+    for file in sources(Path::new("src")) {
+        let module = module_of(&file);
+        let known = ["main", "lib"].contains(&module.as_str()) || allowed_for(&module).is_some();
+        assert!(known, "{} has no arrows", file.display());
+    }
+}
+
+/// The house keeps its files and functions small enough to be read.
+#[test]
+fn no_function_is_longer_than_a_screen() {
+    let long: Vec<String> = sources(Path::new("src")).iter().flat_map(|file| long_functions(file)).collect();
+    assert_eq!(long, Vec::<String>::new());
+}
+
+fn wrong_names(file: &Path) -> Vec<String> {
+    let module = module_of(file);
+    let Some(allowed) = allowed_for(&module) else {
+        return Vec::new();
+    };
+    let top = module.split("::").next().unwrap_or_default().to_owned();
+    let text = fs::read_to_string(file).expect("a source file");
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(|line| line.match_indices("crate::").map(|(at, _)| line[at + 7..].to_owned()))
+        .filter(|path| {
+            let named = path.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+            let is_allowed = allowed.iter().any(|target| named == *target || path.starts_with(target));
+            !named.is_empty() && named != top && !is_allowed
+        })
+        .map(|path| format!("{}: crate::{path} (allowed: {allowed:?})", file.display()))
+        .collect()
+}
+
+/// The arrows of the longest entry that the module's path starts with.
+fn allowed_for(module: &str) -> Option<&'static [&'static str]> {
+    ARROWS
+        .iter()
+        .filter(|(name, _)| module == *name || module.starts_with(&format!("{name}::")))
+        .max_by_key(|(name, _)| name.len())
+        .map(|(_, allowed)| *allowed)
+}
+
+fn module_of(file: &Path) -> String {
+    let path = file.with_extension("");
+    let parts: Vec<_> = path.iter().skip(1).map(|part| part.to_string_lossy()).collect();
+    parts.join("::")
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder of sources") {
+        let path = entry.expect("an entry").path();
+        match path.extension() {
+            _ if path.is_dir() => found.extend(sources(&path)),
+            Some(extension) if extension == "rs" => found.push(path),
+            _ => {}
+        }
+    }
+    found
+}
+
+fn long_functions(file: &Path) -> Vec<String> {
+    const LINES_MAX: usize = 70;
+    let text = fs::read_to_string(file).expect("a source file");
+    let lines: Vec<&str> = text.lines().collect();
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let begins = |line: &str| {
+        let line = line.trim_start();
+        ["fn ", "pub fn ", "async fn ", "pub async fn ", "pub(crate) fn ", "pub(super) fn "]
+            .iter()
+            .any(|start| line.starts_with(start))
+    };
+    lines
+        .iter()
+        .enumerate()
+        .filter(|(_, line)| begins(line))
+        .filter_map(|(start, line)| {
+            let end = (start..lines.len()).find(|&at| indent(lines[at]) == indent(line) && lines[at].trim_start().starts_with('}'))?;
+            (end - start > LINES_MAX).then(|| format!("{}:{}: {} lines", file.display(), start + 1, end - start))
+        })
+        .collect()
+}
