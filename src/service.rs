@@ -1,1 +1,293 @@
-//! Assembles the house from its settings, runs it, and stops it.
+//! Assembles the house from its settings, runs it, and stops it: softly first, then hard.
+//!
+//! It starts while the database is down: the door is open, answers 503, and says not ready
+//! until the store is there.
+
+mod changes;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use time::OffsetDateTime;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::{NoContext, Timestamp, Uuid};
+
+use crate::clock::Clock;
+use crate::config::settings::{KeyFile, Settings};
+use crate::domain::notification::Windows;
+use crate::http::{admin, callback::Callback};
+use crate::inbox::Inbox;
+use crate::inbox::batch::{Batch, Bounds};
+use crate::keys::Keys;
+use crate::mdes::Reading;
+use crate::net::listener::{Listener, Security};
+use crate::net::file_limit::raise_file_limit;
+use crate::net::tls::{DoorTls, ServerTls};
+use crate::store::{self, SharedStore};
+use crate::telemetry::Metrics;
+use changes::Changes;
+
+/// How often the store is asked whether it is there, until it is.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+/// How often slow-moving figures are measured.
+const MEASURE_EVERY: Duration = Duration::from_secs(15);
+
+/// Reads the configuration again, for what may change while running: today the `[[keys]]`.
+pub type Reread = Arc<dyn Fn() -> anyhow::Result<Vec<KeyFile>> + Send + Sync>;
+
+/// The running house.
+pub struct Service {
+    /// Where the door listens.
+    pub callback_address: SocketAddr,
+    /// Where the admin side listens.
+    pub admin_address: SocketAddr,
+    store: SharedStore,
+    inbox: Arc<Inbox>,
+    metrics: Metrics,
+    doors: Vec<JoinHandle<()>>,
+    helpers: Vec<JoinHandle<()>>,
+    batch: JoinHandle<()>,
+    stop: CancellationToken,
+    stop_within: Duration,
+}
+
+/// What can be read again while running.
+struct Reloadable {
+    door: Arc<DoorTls>,
+    admin: Option<Arc<ServerTls>>,
+    keys: Arc<Keys>,
+    reread: Reread,
+    inbox: Arc<Inbox>,
+    metrics: Metrics,
+}
+
+/// An id that sorts by this time.
+pub fn new_id(now: OffsetDateTime) -> Uuid {
+    let seconds = u64::try_from(now.unix_timestamp()).unwrap_or(0);
+    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.nanosecond()))
+}
+
+impl Service {
+    /// Assembles everything and opens the doors. What the operator wrote wrong is an error here;
+    /// a database that is away is not.
+    pub async fn start(settings: Settings, clock: Arc<dyn Clock>, reread: Reread) -> anyhow::Result<Self> {
+        let metrics = Metrics::new();
+        let callback = &settings.callback;
+        raise_file_limit(callback.limits.connections_max);
+        let keys = Arc::new(Keys::load(settings.keys.clone())?);
+        let door = DoorTls::load(&callback.tls, callback.forwarded.as_ref(), clock.clone())?;
+        let admin_tls = match &settings.admin.tls {
+            Some((certificate, key)) => Some(ServerTls::load(certificate.clone(), key.clone(), clock.clone())?),
+            None => None,
+        };
+        let bind = |key, address| Listener::bind(key, address, callback.limits, metrics.clone(), clock.clone());
+        let listener =
+            bind("callback.listen", callback.listen)?.with_proxy_protocol(callback.proxy_protocol_from.clone());
+        let admin_listener = bind("admin.listen", settings.admin.listen)?;
+        let (callback_address, admin_address) = (listener.local_addr(), admin_listener.local_addr());
+
+        let store = store::open(&settings.store, clock.clone()).await?;
+        let (batch, worker) = Batch::start(store.clone(), bounds(&settings), clock.clone(), metrics.clone());
+        let rules = Reading {
+            payload: callback.payload,
+            envelope: settings.envelope,
+        };
+        let inbox = Arc::new(Inbox::new(keys.clone(), store.clone(), batch, rules, clock.clone(), new_id));
+        let callback = Callback::new(inbox.clone(), callback.clone(), clock.clone(), metrics.clone());
+        let admin = admin::router(admin::State::new(store.clone(), metrics.clone(), &settings.admin, admin_address));
+
+        let stop = CancellationToken::new();
+        let admin_security = admin_tls.clone().map_or(Security::Plain, Security::ServerTls);
+        let doors = vec![
+            tokio::spawn(listener.serve(Security::Tls(door.clone()), callback.router(), stop.clone())),
+            tokio::spawn(admin_listener.serve(admin_security, admin, stop.clone())),
+        ];
+        tracing::info!(callback = %callback_address, admin = %admin_address, "listening");
+        let reloadable = Reloadable {
+            door,
+            admin: admin_tls,
+            keys,
+            reread,
+            inbox: inbox.clone(),
+            metrics: metrics.clone(),
+        };
+        let helpers = vec![
+            tokio::spawn(prepare(store.clone(), inbox.clone(), settings.store.migrate_on_start)),
+            tokio::spawn(measure(store.clone(), metrics.clone())),
+            tokio::spawn(reloadable.run()?),
+        ];
+        Ok(Service {
+            callback_address,
+            admin_address,
+            store,
+            inbox,
+            metrics,
+            doors,
+            helpers,
+            batch: worker,
+            stop,
+            stop_within: settings.callback.limits.stop,
+        })
+    }
+
+    /// The memory, for who runs the service in process.
+    pub fn store(&self) -> &SharedStore {
+        &self.store
+    }
+
+    /// The inbox, for who runs the service in process.
+    pub fn inbox(&self) -> &Arc<Inbox> {
+        &self.inbox
+    }
+
+    /// What was counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Accepts no more, finishes what was accepted, commits what waits, closes the store.
+    /// Each step has a deadline; what is left after it is cut off, unanswered, and the sender repeats it.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        for door in self.doors {
+            let _ = door.await; // it has its own deadline; a panic in it was already reported
+        }
+        for helper in self.helpers {
+            helper.abort();
+        }
+        drop(self.inbox);
+        if tokio::time::timeout(self.stop_within, self.batch).await.is_err() {
+            tracing::warn!("the last commit did not end in time; what it held is unanswered");
+        }
+        if tokio::time::timeout(self.stop_within, self.store.close()).await.is_err() {
+            tracing::warn!("the store did not close in time");
+        }
+        tracing::info!("stopped");
+    }
+}
+
+fn bounds(settings: &Settings) -> Bounds {
+    let retry = settings.inbox.retry_window;
+    Bounds {
+        queue_max: settings.inbox.queue_max,
+        batch_max: settings.inbox.batch_max,
+        deadline: settings.callback.limits.answer,
+        windows: Windows {
+            retry: retry.try_into().unwrap_or(time::Duration::MAX),
+            ..Windows::default()
+        },
+    }
+}
+
+/// Waits for the store, migrates it if asked to, and then redrives what newer keys may open.
+async fn prepare(store: SharedStore, inbox: Arc<Inbox>, migrate: bool) {
+    loop {
+        match make_ready(&store, migrate).await {
+            Ok(()) => break,
+            Err(error) => tracing::warn!(%error, "the store is not ready; trying again"),
+        }
+        tokio::time::sleep(STORE_RETRY).await;
+    }
+    tracing::info!("the store is ready");
+    redrive(&inbox).await;
+}
+
+async fn make_ready(store: &SharedStore, migrate: bool) -> Result<(), store::Error> {
+    if migrate {
+        let migrated = store.migrate().await?;
+        if migrated.applied > 0 {
+            tracing::info!(version = migrated.version, applied = migrated.applied, "schema migrated");
+        }
+    }
+    store.ready().await
+}
+
+async fn redrive(inbox: &Inbox) {
+    match inbox.redrive_for_new_keys().await {
+        Ok(report) if report.recorded + report.still_open > 0 => {
+            tracing::info!(recorded = report.recorded, still_open = report.still_open, "redriven with the keys of now");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "cannot redrive; the next reload or start tries again"),
+    }
+}
+
+async fn measure(store: SharedStore, metrics: Metrics) {
+    loop {
+        if let Ok(open) = store.quarantine_open().await {
+            metrics.quarantine_open(open);
+        }
+        tokio::time::sleep(MEASURE_EVERY).await;
+    }
+}
+
+impl Reloadable {
+    /// A task that reads everything again whenever a file changes or SIGHUP comes.
+    fn run(self) -> std::io::Result<impl Future<Output = ()>> {
+        let mut changes = Changes::of(&self.files())?;
+        self.tell_expiries();
+        Ok(async move {
+            loop {
+                changes.next().await;
+                self.reload().await;
+            }
+        })
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let admin = self.admin.iter().flat_map(|admin| admin.files());
+        self.door.files().into_iter().chain(admin).chain(self.keys.files()).collect()
+    }
+
+    /// Each part by itself: a bad file keeps the old one, and says so, and does not hold up the others.
+    async fn reload(&self) {
+        self.tell("callback.tls", self.door.reload().map_err(Into::into));
+        if let Some(admin) = &self.admin {
+            self.tell("admin.tls", admin.reload().map_err(Into::into));
+        }
+        let keys = (self.reread)().and_then(|files| Ok(self.keys.reload(files)?));
+        let changed = keys.as_ref().is_ok_and(|reloaded| reloaded.added > 0);
+        self.tell("keys", keys.map(|_| ()));
+        self.tell_expiries();
+        if changed {
+            redrive(&self.inbox).await;
+        }
+    }
+
+    fn tell(&self, what: &'static str, outcome: anyhow::Result<()>) {
+        match outcome {
+            Ok(()) => {
+                self.metrics.reload("done");
+                tracing::info!(what, "reloaded");
+            }
+            Err(error) => {
+                self.metrics.reload("kept_old");
+                tracing::error!(what, error = format!("{error:#}"), "cannot reload; the old ones stay in force");
+            }
+        }
+    }
+
+    fn tell_expiries(&self) {
+        let admin = self.admin.iter().flat_map(|admin| admin.expiries());
+        for (file, at) in self.door.expiries().into_iter().chain(admin) {
+            self.metrics.expires(&file, at.unix_timestamp());
+        }
+    }
+}
+
+/// Runs until SIGTERM or SIGINT, then stops softly.
+pub async fn run(settings: Settings, clock: Arc<dyn Clock>, reread: Reread) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let service = Service::start(settings, clock, reread).await?;
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+        _ = tokio::signal::ctrl_c() => tracing::info!("interrupted: stopping"),
+    }
+    service.stop().await;
+    Ok(())
+}
