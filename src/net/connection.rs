@@ -1,0 +1,275 @@
+//! One connection from its first byte to its last: entry, requests, farewell.
+//!
+//! Every wait in here has a deadline. A request that was begun is finished, unless it outlasts `limits.stop`.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use ipnet::IpNet;
+use tokio::net::TcpStream;
+use tokio::select;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+use tracing::{debug, warn};
+
+use super::entry::{self, Entered};
+use super::forwarded;
+use super::listener::Security;
+use super::peer::{Caller, Identity, Refused};
+use super::refusals::Refusals;
+use super::tls::DoorTls;
+use crate::config::settings::Limits;
+use crate::telemetry::Metrics;
+
+/// How long a closing connection with no request in it may take to say goodbye.
+pub(super) const FAREWELL: Duration = Duration::from_secs(1);
+
+/// A request's head at most; a forwarded chain, URL-encoded, needs room.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+const HTTP2_STREAMS_MAX: u32 = 128;
+const HTTP2_PING_EVERY: Duration = Duration::from_secs(30);
+const HTTP2_PONG_WITHIN: Duration = Duration::from_secs(20);
+
+/// What all connections of a listener share.
+pub(super) struct Doorway {
+    pub(super) security: Security,
+    pub(super) router: Router,
+    pub(super) limits: Limits,
+    pub(super) proxy_protocol_from: Vec<IpNet>,
+    pub(super) refusals: Refusals,
+    pub(super) metrics: Metrics,
+    pub(super) stop: CancellationToken,
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve(doorway: Arc<Doorway>, socket: TcpStream, address: SocketAddr) {
+    let entered = select! {
+        () = doorway.stop.cancelled() => return,
+        entered = entry::enter(&doorway, socket, address) => entered,
+    };
+    let Some(Entered { stream, http2, guest }) = entered else {
+        return;
+    };
+    let _open = Open::count(&doorway.metrics);
+    let visit = Arc::new(Visit {
+        doorway,
+        guest,
+        activity: watch::Sender::default(),
+    });
+    let service = service_fn({
+        let visit = visit.clone();
+        move |request: Request<Incoming>| {
+            // Counted here, not at the first poll: a farewell must not come between.
+            let asked = Asked::begin(&visit.activity);
+            visit.clone().answer(request, asked)
+        }
+    });
+    let stream = TokioIo::new(stream);
+    if http2 {
+        drive(http2_settings().serve_connection(stream, service), &visit).await;
+    } else {
+        drive(http1_settings().serve_connection(stream, service), &visit).await;
+    }
+}
+
+/// The one who was let in.
+pub(super) struct Guest {
+    pub(super) address: SocketAddr,
+    /// What the handshake proved; `None` if it asked for no certificate.
+    pub(super) admitted: Option<Admitted>,
+}
+
+/// A certificate that was admitted, kept to be judged again when the rules change.
+pub(super) struct Admitted {
+    pub(super) identity: Identity,
+    pub(super) chain: Vec<rustls::pki_types::CertificateDer<'static>>,
+    /// Subscribed before the handshake, so that no reload falls between.
+    pub(super) reloads: watch::Receiver<()>,
+}
+
+struct Visit {
+    doorway: Arc<Doorway>,
+    guest: Guest,
+    activity: watch::Sender<Activity>,
+}
+
+impl Visit {
+    async fn answer(self: Arc<Self>, request: Request<Incoming>, _asked: Asked) -> Result<Response<Body>, Infallible> {
+        let mut request = request.map(Body::new);
+        if let Security::Tls(door) = &self.doorway.security {
+            let caller = self.caller(door, &mut request);
+            request.extensions_mut().insert(caller);
+        }
+        self.doorway.router.clone().oneshot(request).await
+    }
+
+    fn caller(&self, door: &DoorTls, request: &mut Request<Body>) -> Caller {
+        let address = self.guest.address;
+        let Some(settings) = door.forwarded() else {
+            // Without `forwarded` no handshake succeeds without a certificate.
+            let identity = self.guest.admitted.as_ref().map(|admitted| &admitted.identity);
+            return Caller(identity.map(|i| i.at(address)).ok_or(Refused::NoCertificate));
+        };
+        let judged = forwarded::judge(request.headers_mut(), settings, &door.current().callers, door.now());
+        Caller(judged.map(|identity| identity.at(address)).map_err(|refusal| {
+            self.doorway.refusals.note(refusal.reason, address, &refusal.presented);
+            refusal.reason
+        }))
+    }
+
+    /// Returns once a reload brought rules that do not admit this guest; never, if no certificate was asked for.
+    async fn disowned(&self) {
+        let (Security::Tls(door), Some(admitted)) = (&self.doorway.security, &self.guest.admitted) else {
+            return std::future::pending().await;
+        };
+        let mut reloads = admitted.reloads.clone();
+        while reloads.changed().await.is_ok() {
+            let (Some((leaf, above)), Some(rules)) = (admitted.chain.split_first(), &door.current().connections) else {
+                return;
+            };
+            if let Err(refusal) = rules.judge(leaf, above, door.now()) {
+                self.doorway
+                    .refusals
+                    .note(refusal.reason, self.guest.address, &refusal.presented);
+                return;
+            }
+        }
+    }
+}
+
+/// What goes on in a connection.
+#[derive(Clone, Copy, Debug, Default)]
+struct Activity {
+    in_flight: usize,
+    asked: bool,
+}
+
+/// A request from its head to its answer.
+struct Asked(watch::Sender<Activity>);
+
+impl Asked {
+    fn begin(activity: &watch::Sender<Activity>) -> Self {
+        activity.send_modify(|now| {
+            now.in_flight += 1;
+            now.asked = true;
+        });
+        Asked(activity.clone())
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.send_modify(|now| now.in_flight -= 1);
+    }
+}
+
+/// Counted among the open connections as long as it lives.
+struct Open(Metrics);
+
+impl Open {
+    fn count(metrics: &Metrics) -> Self {
+        metrics.connections(1);
+        Open(metrics.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connections(-1);
+    }
+}
+
+/// Lets the connection run until it ends, or until it is time to close it; then closes it between two requests.
+async fn drive<C: GracefulConnection>(connection: C, visit: &Visit) {
+    let mut connection = std::pin::pin!(connection);
+    let mut activity = visit.activity.subscribe();
+    let closing = select! {
+        _ = connection.as_mut() => return,
+        closing = time_to_close(visit) => closing,
+    };
+    debug!(address = %visit.guest.address, ?closing, "closing a connection");
+    if closing == Closing::NeverAsked {
+        return;
+    }
+    connection.as_mut().graceful_shutdown();
+    let farewell = async {
+        loop {
+            let in_flight = activity.borrow_and_update().in_flight;
+            select! {
+                _ = connection.as_mut() => return,
+                _ = activity.changed() => {}
+                () = sleep(FAREWELL), if in_flight == 0 => return,
+            }
+        }
+    };
+    if timeout(visit.doorway.limits.stop, farewell).await.is_err() {
+        warn!(address = %visit.guest.address, "a request outlasted `callback.limits.stop`; closed in the middle");
+    }
+}
+
+/// Why a connection is closed by us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closing {
+    /// It let the time for its first request pass.
+    NeverAsked,
+    /// No request for too long.
+    Idle,
+    /// It is old.
+    Age,
+    /// Its certificate is no longer admitted.
+    Disowned,
+    /// The program stops.
+    Stop,
+}
+
+/// Returns when a connection's time has come; requests may be in flight then.
+async fn time_to_close(visit: &Visit) -> Closing {
+    let limits = &visit.doorway.limits;
+    let mut activity = visit.activity.subscribe();
+    let mut first_request = std::pin::pin!(sleep(limits.first_request));
+    let mut age = std::pin::pin!(sleep(limits.connection_age));
+    let mut disowned = std::pin::pin!(visit.disowned());
+    loop {
+        let now = *activity.borrow_and_update();
+        select! {
+            _ = activity.changed() => {}
+            () = &mut first_request, if !now.asked => return Closing::NeverAsked,
+            // Starts anew with every change of activity, so it measures the quiet since the last answer.
+            () = sleep(limits.idle), if now.asked && now.in_flight == 0 => return Closing::Idle,
+            () = &mut age => return Closing::Age,
+            () = &mut disowned => return Closing::Disowned,
+            () = visit.doorway.stop.cancelled() => return Closing::Stop,
+        }
+    }
+}
+
+/// Its own header timeout stays off: the deadlines of [`drive`] cover the first head, a slow head and idleness.
+fn http1_settings() -> http1::Builder {
+    let mut settings = http1::Builder::new();
+    settings.timer(TokioTimer::new());
+    settings.header_read_timeout(None);
+    settings.max_buf_size(HEAD_BYTES_MAX);
+    settings
+}
+
+fn http2_settings() -> http2::Builder<TokioExecutor> {
+    let mut settings = http2::Builder::new(TokioExecutor::new());
+    settings.timer(TokioTimer::new());
+    settings.max_concurrent_streams(HTTP2_STREAMS_MAX);
+    settings.max_header_list_size(HEAD_BYTES_MAX as u32);
+    settings.keep_alive_interval(HTTP2_PING_EVERY);
+    settings.keep_alive_timeout(HTTP2_PONG_WITHIN);
+    settings
+}

@@ -1,0 +1,141 @@
+//! One log line and one count for each that is not let in.
+//!
+//! Strangers choose how often and under what name they knock, so lines are limited per reason, names
+//! are escaped and cut, and what was left out is counted on the next line.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use time::{Duration, OffsetDateTime};
+use tracing::warn;
+
+use super::peer::Refused;
+use crate::clock::Clock;
+use crate::telemetry::Metrics;
+
+/// Lines for one reason within one [`WINDOW`].
+const LINES_MAX: u32 = 10;
+const WINDOW: Duration = Duration::seconds(10);
+const NAME_CHARS_MAX: usize = 64;
+
+/// Writes down refusals. Cheap to clone; all clones share the limit.
+#[derive(Clone)]
+pub struct Refusals(Arc<Inner>);
+
+struct Inner {
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+    windows: Mutex<BTreeMap<Refused, Window>>,
+}
+
+#[derive(Clone, Copy)]
+struct Window {
+    since: OffsetDateTime,
+    lines: u32,
+    suppressed: u64,
+}
+
+impl Refusals {
+    /// With nothing refused yet.
+    pub fn new(metrics: Metrics, clock: Arc<dyn Clock>) -> Self {
+        let windows = Mutex::default();
+        Refusals(Arc::new(Inner {
+            clock,
+            metrics,
+            windows,
+        }))
+    }
+
+    /// Counts a refusal and, within the limit, logs it. `presented` is the name on the certificate, or
+    /// what else the peer said of itself: it is escaped and cut here.
+    pub fn note(&self, reason: Refused, address: SocketAddr, presented: &str) {
+        self.0.metrics.handshake(reason.word());
+        if reason == Refused::Probe {
+            return;
+        }
+        let Some(suppressed) = self.line(reason) else { return };
+        warn!(
+            reason = reason.word(),
+            %address,
+            presented = %shown(presented),
+            suppressed,
+            "refused: {}",
+            reason.sentence()
+        );
+    }
+
+    /// `Some` if a line may be written now: how many were left out since the last one.
+    fn line(&self, reason: Refused) -> Option<u64> {
+        let now = self.0.clock.now();
+        let mut windows = self.0.windows.lock().expect("no one panics while holding it");
+        let window = windows.entry(reason).or_insert(Window::new(now));
+        // A clock that was set back must not silence the log until it has caught up.
+        if now - window.since >= WINDOW || now < window.since {
+            let suppressed = window.suppressed;
+            *window = Window {
+                suppressed,
+                ..Window::new(now)
+            };
+        }
+        if window.lines == LINES_MAX {
+            window.suppressed += 1;
+            return None;
+        }
+        window.lines += 1;
+        Some(std::mem::take(&mut window.suppressed))
+    }
+}
+
+impl Window {
+    fn new(now: OffsetDateTime) -> Self {
+        Window {
+            since: now,
+            lines: 0,
+            suppressed: 0,
+        }
+    }
+}
+
+/// Text that a stranger chose, fit for one line of a log.
+fn shown(text: &str) -> String {
+    let mut shown: String = text
+        .chars()
+        .flat_map(char::escape_default)
+        .take(NAME_CHARS_MAX)
+        .collect();
+    if text
+        .chars()
+        .flat_map(char::escape_default)
+        .nth(NAME_CHARS_MAX)
+        .is_some()
+    {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use time::macros::datetime;
+
+    #[test]
+    fn a_flood_is_cut_and_the_next_line_says_by_how_much() {
+        let clock = Arc::new(ManualClock::at(datetime!(2026-11-22 03:00 UTC)));
+        let refusals = Refusals::new(Metrics::new(), clock.clone());
+        let lines = (0..15).filter_map(|_| refusals.line(Refused::WrongName)).count();
+        assert_eq!(lines, 10);
+        assert_eq!(refusals.line(Refused::Expired), Some(0));
+
+        clock.advance(WINDOW);
+        assert_eq!(refusals.line(Refused::WrongName), Some(5));
+    }
+
+    #[test]
+    fn a_name_cannot_write_a_line_of_its_own() {
+        assert_eq!(shown("evil\n2026 INFO accepted"), "evil\\n2026 INFO accepted");
+        assert_eq!(shown(&"x".repeat(300)).chars().count(), NAME_CHARS_MAX + 1);
+    }
+}
