@@ -1,6 +1,4 @@
 //! Over HTTP: the callback and the admin side. Nothing else of the house knows an HTTP type.
 
-pub mod admin;
 pub mod body;
 pub mod callback;
-pub mod health;

@@ -12,13 +12,13 @@ use bytes::Bytes;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub use redrive::{Redriven, RedriveReport};
+pub use redrive::{RedriveReport, Redriven};
 
 use crate::clock::Clock;
 use crate::domain::id::{NotificationId, QuarantineId};
 use crate::domain::peer::Peer;
 use crate::keys::Keys;
-use crate::mdes::{self, Read, Reading, Resting, Unreadable};
+use crate::mdes::{self, Read, Reading, Reason, Resting, Unreadable};
 use crate::store::{NewQuarantine, Outcome, Recorded, Recording, SealedBy, SharedStore};
 use batch::{Batch, Unrecorded};
 
@@ -61,8 +61,12 @@ pub enum Refusal {
     Unusable {
         /// Under this id.
         id: QuarantineId,
-        /// Why.
-        unreadable: Unreadable,
+        /// What the sender is told.
+        reason: Reason,
+        /// Which step failed, for the log.
+        detail: String,
+        /// Its `requestId`, if it could be read.
+        request_id: Option<String>,
     },
     /// The store refuses it. It is in quarantine.
     Poison {
@@ -74,10 +78,6 @@ pub enum Refusal {
     /// Nothing could be kept; the sender should try again.
     Unavailable(String),
 }
-
-/// Why the door did not take a body that it keeps all the same: the word that quarantine stores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault(pub &'static str);
 
 /// Takes in arrivals. One per process; share it by `Arc`.
 pub struct Inbox {
@@ -120,11 +120,11 @@ impl Inbox {
         }
     }
 
-    /// Keeps a body that the door does not take: a wrong path, a wrong type, too much of it.
+    /// Keeps a body that the door does not take (a wrong path, a wrong type, too much of it), with the reason's word.
     /// `body_bytes` is how much came, of which `arrival.body` may be the first part.
-    pub async fn keep(&self, arrival: Arrival, fault: Fault, body_bytes: u64) -> Result<QuarantineId, Refusal> {
+    pub async fn keep(&self, arrival: Arrival, fault: &'static str, body_bytes: u64) -> Result<QuarantineId, Refusal> {
         let resting = mdes::rest(&arrival.body, &self.keys.current());
-        let entry = self.entry(&arrival, resting, fault.0.to_owned(), "refused at the door".to_owned());
+        let entry = self.entry(&arrival, resting, fault.to_owned(), "refused at the door".to_owned());
         self.quarantine(NewQuarantine { body_bytes, ..entry }).await
     }
 
@@ -150,7 +150,10 @@ impl Inbox {
             }),
             Err(Unrecorded::Poison(why)) => {
                 tracing::warn!(notification = %id, why, "the store refuses a notification; it goes to quarantine");
-                let resting = Resting { body: resting.0, by_us: resting.1 == SealedBy::Us };
+                let resting = Resting {
+                    body: resting.0,
+                    by_us: resting.1 == SealedBy::Us,
+                };
                 let entry = self.entry(&arrival, resting, STORE_REFUSED.to_owned(), why);
                 let id = self.quarantine(entry).await?;
                 Err(Refusal::Poison { id, request_id })
@@ -160,7 +163,11 @@ impl Inbox {
     }
 
     fn recording(&self, arrival: &Arrival, read: Read) -> Recording {
-        let Read { notification, key, resting } = read;
+        let Read {
+            notification,
+            key,
+            resting,
+        } = read;
         let id = (self.new_id)(arrival.received_at);
         let request_id_is_ours = notification.request_id.is_none();
         let unreadable = notification
@@ -185,13 +192,23 @@ impl Inbox {
         }
     }
 
-    async fn set_aside(&self, arrival: Arrival, mut unreadable: Unreadable) -> Result<Receipt, Refusal> {
-        let resting = std::mem::take(&mut unreadable.resting);
-        let reason = unreadable.reason.code().to_owned();
-        let mut entry = self.entry(&arrival, resting, reason, unreadable.detail.clone());
-        entry.keys_tried = unreadable.keys_tried.clone().unwrap_or_default();
+    async fn set_aside(&self, arrival: Arrival, unreadable: Unreadable) -> Result<Receipt, Refusal> {
+        let Unreadable {
+            reason,
+            detail,
+            request_id,
+            resting,
+            keys_tried,
+        } = unreadable;
+        let mut entry = self.entry(&arrival, resting, reason.code().to_owned(), detail.clone());
+        entry.keys_tried = keys_tried.unwrap_or_default();
         let id = self.quarantine(entry).await?;
-        Err(Refusal::Unusable { id, unreadable })
+        Err(Refusal::Unusable {
+            id,
+            reason,
+            detail,
+            request_id,
+        })
     }
 
     fn entry(&self, arrival: &Arrival, resting: Resting, reason: String, detail: String) -> NewQuarantine {

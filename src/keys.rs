@@ -110,7 +110,7 @@ pub struct Reloaded {
 /// The key ring as it is now, and the files that it comes from.
 #[derive(Debug)]
 pub struct Keys {
-    files: Vec<KeyFile>,
+    files: ArcSwap<Vec<KeyFile>>,
     current: ArcSwap<KeyRing>,
 }
 
@@ -118,6 +118,7 @@ impl Keys {
     /// Reads every file for the first time.
     pub fn load(files: Vec<KeyFile>) -> Result<Self, Error> {
         let current = ArcSwap::from_pointee(KeyRing::load(&files)?);
+        let files = ArcSwap::from_pointee(files);
         Ok(Keys { files, current })
     }
 
@@ -126,9 +127,10 @@ impl Keys {
         self.current.load_full()
     }
 
-    /// Reads every file again. If one of them is bad the old ring stays.
-    pub fn reload(&self) -> Result<Reloaded, Error> {
-        let new = Arc::new(KeyRing::load(&self.files)?);
+    /// Reads these files from now on. If one of them is bad the old ring stays.
+    pub fn reload(&self, files: Vec<KeyFile>) -> Result<Reloaded, Error> {
+        let new = Arc::new(KeyRing::load(&files)?);
+        self.files.store(Arc::new(files));
         let old = self.current.swap(Arc::clone(&new));
         Ok(Reloaded {
             added: new.set().difference(&old.set()).count(),
@@ -137,10 +139,12 @@ impl Keys {
     }
 
     /// The files to watch.
-    pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.files
+    pub fn files(&self) -> Vec<PathBuf> {
+        let files = self.files.load();
+        files
             .iter()
             .flat_map(|file| std::iter::once(&file.private_key).chain(&file.certificate))
-            .map(PathBuf::as_path)
+            .cloned()
+            .collect()
     }
 }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -17,7 +17,8 @@ use crate::clock::Clock;
 use crate::config::settings;
 use crate::domain::peer::Peer;
 use crate::http::body::{Collected, collect};
-use crate::inbox::{Arrival, Fault, Inbox, Receipt, Refusal};
+use crate::inbox::{Arrival, Inbox, Receipt, Refusal, STORE_REFUSED};
+use crate::mdes::Reason;
 use crate::mdes::answer::{self, Answer};
 use crate::net::peer::Caller;
 use crate::telemetry::Metrics;
@@ -27,6 +28,41 @@ pub const PATH: &str = "/digitization/static/1/0/notifyTokenUpdated";
 
 /// How much of a sender's own words a log line shows.
 const SHOWN_MAX: usize = 80;
+/// When a sender should try again whose notification could not be kept.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Why the door does not take a request; its body is kept all the same.
+#[derive(Clone, Copy)]
+enum Fault {
+    NotFound,
+    MethodNotAllowed,
+    UnsupportedMediaType,
+    TooLarge,
+    TooSlow,
+}
+
+impl Fault {
+    /// The word that quarantine, metrics and logs use.
+    fn word(self) -> &'static str {
+        match self {
+            Fault::NotFound => "NOT_FOUND",
+            Fault::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Fault::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Fault::TooLarge => "TOO_LARGE",
+            Fault::TooSlow => "TOO_SLOW",
+        }
+    }
+
+    fn answer(self, response_host: &str) -> Answer {
+        match self {
+            Fault::NotFound => answer::not_found(response_host),
+            Fault::MethodNotAllowed => answer::method_not_allowed(response_host),
+            Fault::UnsupportedMediaType => answer::unsupported_media_type(response_host),
+            Fault::TooLarge => answer::too_large(response_host),
+            Fault::TooSlow => answer::too_slow(response_host),
+        }
+    }
+}
 
 /// What the handler needs.
 pub struct Callback {
@@ -60,9 +96,9 @@ impl Callback {
 
     fn fault_of(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Fault> {
         match () {
-            () if path != self.path => Some(answer::NOT_FOUND),
-            () if method != Method::POST => Some(answer::METHOD_NOT_ALLOWED),
-            () if !is_json(headers) => Some(answer::UNSUPPORTED_MEDIA_TYPE),
+            () if path != self.path => Some(Fault::NotFound),
+            () if method != Method::POST => Some(Fault::MethodNotAllowed),
+            () if !is_json(headers) => Some(Fault::UnsupportedMediaType),
             () => None,
         }
     }
@@ -74,25 +110,35 @@ impl Callback {
                 let answer = answer::accepted(host, &receipt.response_id);
                 (Said::Received(receipt), answer)
             }
-            Err(Refusal::Unusable { id, unreadable }) => {
-                let answer = answer::refused(&unreadable, self.settings.refusal_status, host);
+            Err(Refusal::Unusable {
+                id,
+                reason,
+                detail,
+                request_id,
+            }) => {
+                let answer = answer::refused(reason, self.settings.refusal_status, host, request_id.as_deref());
                 let said = Said::Refused {
-                    reason: unreadable.reason.code(),
-                    detail: Cow::Owned(unreadable.detail),
+                    reason: reason.code(),
+                    detail: Cow::Owned(detail),
                     quarantine: Some(id.to_string()),
                 };
                 (said, answer)
             }
             Err(Refusal::Poison { id, request_id }) => {
-                let answer = answer::poison(&request_id, self.settings.refusal_status, host);
+                let answer = answer::refused(
+                    Reason::Unkeepable,
+                    self.settings.refusal_status,
+                    host,
+                    Some(&request_id),
+                );
                 let said = Said::Refused {
-                    reason: crate::inbox::STORE_REFUSED,
+                    reason: STORE_REFUSED,
                     detail: Cow::Borrowed("the store refuses it"),
                     quarantine: Some(id.to_string()),
                 };
                 (said, answer)
             }
-            Err(Refusal::Unavailable(why)) => (Said::Unavailable(why), answer::unavailable(host)),
+            Err(Refusal::Unavailable(why)) => (Said::Unavailable(why), unavailable(host)),
         }
     }
 
@@ -101,17 +147,17 @@ impl Callback {
         let host = &self.settings.response_host;
         let mut quarantine = None;
         if !arrival.body.is_empty() {
-            match self.inbox.keep(arrival, fault, body_bytes).await {
+            match self.inbox.keep(arrival, fault.word(), body_bytes).await {
                 Ok(id) => quarantine = Some(id.to_string()),
-                Err(refusal) => return (Said::Unavailable(format!("{refusal:?}")), answer::unavailable(host)),
+                Err(refusal) => return (Said::Unavailable(format!("{refusal:?}")), unavailable(host)),
             }
         }
         let said = Said::Refused {
-            reason: fault.0,
+            reason: fault.word(),
             detail: Cow::Borrowed("refused at the door"),
             quarantine,
         };
-        (said, answer::fault(fault, host))
+        (said, fault.answer(host))
     }
 }
 
@@ -126,11 +172,15 @@ enum Said {
     Unavailable(String),
 }
 
-async fn notify(State(callback): State<Arc<Callback>>, Extension(caller): Extension<Caller>, request: Request) -> Response {
+async fn notify(
+    State(callback): State<Arc<Callback>>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Response {
     let (head, body) = request.into_parts();
     let host = &callback.settings.response_host;
     let Caller(Ok(peer)) = caller else {
-        return respond(answer::stranger(host)); // the door has logged and counted it
+        return respond(answer::forbidden(host)); // the door has logged and counted it
     };
     let announced = head
         .headers
@@ -153,20 +203,20 @@ async fn notify(State(callback): State<Arc<Callback>>, Extension(caller): Extens
                 let bytes = body.len() as u64;
                 callback.refuse(arrival(body), fault, bytes).await
             }
-            (_, Collected::TooLarge { first, bytes }) => callback.refuse(arrival(first), answer::TOO_LARGE, bytes).await,
+            (_, Collected::TooLarge { first, bytes }) => callback.refuse(arrival(first), Fault::TooLarge, bytes).await,
             (_, Collected::TooSlow(body)) => {
                 let bytes = body.len() as u64;
-                callback.refuse(arrival(body), answer::TOO_SLOW, bytes).await
+                callback.refuse(arrival(body), Fault::TooSlow, bytes).await
             }
             (_, Collected::Broken) => (
                 Said::Unavailable("the sender broke off".to_owned()),
-                answer::fault(answer::TOO_SLOW, host),
+                answer::too_slow(host),
             ),
         }
     };
     let (said, answer) = tokio::time::timeout(callback.settings.limits.answer, work)
         .await
-        .unwrap_or_else(|_| (Said::Unavailable("no commit in time".to_owned()), answer::unavailable(host)));
+        .unwrap_or_else(|_| (Said::Unavailable("no commit in time".to_owned()), unavailable(host)));
     tell(&callback.metrics, &said, &peer, &answer, started);
     respond(answer)
 }
@@ -196,7 +246,11 @@ fn tell(metrics: &Metrics, said: &Said, peer: &Peer, answer: &Answer, started: I
                 "notification"
             );
         }
-        Said::Refused { reason, detail, quarantine } => {
+        Said::Refused {
+            reason,
+            detail,
+            quarantine,
+        } => {
             metrics.notification(reason, took);
             let quarantine = quarantine.as_deref().unwrap_or("-");
             tracing::warn!(outcome = "refused", reason, detail = %detail, status, quarantine, peer, %address, millis, "notification");
@@ -217,7 +271,12 @@ fn statements(receipt: &Receipt) -> String {
         .map(|outcome| {
             let status = outcome.status.as_ref().map_or("-", |status| status.as_str());
             let token = shown(&outcome.token.reference);
-            format!("{token}={}#{}/{}", shown(status), outcome.sequence, outcome.verdict.as_str())
+            format!(
+                "{token}={}#{}/{}",
+                shown(status),
+                outcome.sequence,
+                outcome.verdict.as_str()
+            )
         })
         .collect();
     if receipt.outcomes.len() > text.len() {
@@ -243,13 +302,20 @@ fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
+fn unavailable(response_host: &str) -> Answer {
+    answer::unavailable(RETRY_AFTER, response_host, None)
+}
+
 fn respond(answer: Answer) -> Response {
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = StatusCode::from_u16(answer.status).expect("mdes::answer knows only valid statuses");
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     for (name, value) in answer.headers {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_str(&value).expect("mdes::answer writes visible ASCII"),
+        );
     }
     response
 }
@@ -257,5 +323,5 @@ fn respond(answer: Answer) -> Response {
 /// A defect of ours must not look like an acceptance, nor close the connection on the others of it.
 fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
     tracing::error!("a handler panicked; nothing was acknowledged");
-    respond(answer::unavailable(""))
+    respond(unavailable(""))
 }

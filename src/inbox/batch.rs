@@ -57,9 +57,19 @@ struct Waiting {
 
 impl Batch {
     /// Starts the worker; its handle ends when every [`Batch`] is dropped and the queue is empty.
-    pub fn start(store: SharedStore, bounds: Bounds, clock: Arc<dyn Clock>, metrics: Metrics) -> (Self, JoinHandle<()>) {
+    pub fn start(
+        store: SharedStore,
+        bounds: Bounds,
+        clock: Arc<dyn Clock>,
+        metrics: Metrics,
+    ) -> (Self, JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(bounds.queue_max);
-        let worker = Worker { store, bounds, clock, metrics };
+        let worker = Worker {
+            store,
+            bounds,
+            clock,
+            metrics,
+        };
         (Batch { queue }, tokio::spawn(worker.run(waiting)))
     }
 

@@ -1,10 +1,14 @@
 //! Reads again what is in quarantine, through the same door and with the time at which it came.
 
+use std::collections::BTreeSet;
+
 use crate::domain::id::{NotificationId, QuarantineId};
-use crate::mdes::{self, Unreadable};
+use crate::domain::notification::Notification;
+use crate::mdes::{self, Read, Reason, Resting, Unreadable};
 use crate::store::{self, KeptQuarantine, QuarantineFilter, Recorded, Recording, Resolution, SealedBy};
 
-use super::{Arrival, Inbox, Read, Unrecorded};
+use super::batch::Unrecorded;
+use super::{Arrival, Inbox};
 
 /// How many entries are held in memory at once.
 const PAGE: u32 = 50;
@@ -74,7 +78,7 @@ impl Inbox {
     pub async fn redrive_for_new_keys(&self) -> Result<RedriveReport, store::Error> {
         let which = QuarantineFilter {
             open: true,
-            reason: Some(mdes::CRYPTOGRAPHY_ERROR.to_owned()),
+            reason: Some(Reason::Unopened.code().to_owned()),
             not_tried_with: Some(self.keys.current().id().to_owned()),
         };
         self.redrive_all(&which).await
@@ -106,11 +110,25 @@ impl Inbox {
         let ring = self.keys.current();
         let by_us = kept.sealed_by == SealedBy::Us;
         let read = mdes::read_token(&kept.sealed_body, by_us, index, &ring, &self.rules, kept.received_at);
-        Ok(read.map(|read: Read| {
+        Ok(read.map(|(statement, key)| {
             let arrival = Arrival {
                 received_at: kept.received_at,
                 peer: kept.peer,
                 body: bytes::Bytes::new(),
+            };
+            let read = Read {
+                notification: Notification {
+                    request_id: Some(kept.request_id),
+                    content: statement.hash,
+                    statements: vec![statement],
+                    unreadable: Vec::new(),
+                    flags: BTreeSet::new(),
+                },
+                key,
+                resting: Resting {
+                    body: kept.sealed_body,
+                    by_us,
+                },
             };
             Recording {
                 again: Some(notification),

@@ -16,16 +16,49 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("net", &["clock", "config", "domain", "telemetry"]),
     ("inbox", &["clock", "domain", "keys", "mdes", "store"]),
     ("inbox::batch", &["clock", "domain", "store", "telemetry"]),
-    ("http", &["clock", "config", "domain", "inbox", "mdes::answer", "net::peer", "store", "telemetry"]),
+    (
+        "http",
+        &[
+            "clock",
+            "config",
+            "domain",
+            "inbox",
+            "mdes::answer",
+            "net::peer",
+            "store",
+            "telemetry",
+        ],
+    ),
     (
         "service",
-        &["clock", "config", "domain", "http", "inbox", "keys", "mdes", "net", "store", "telemetry"],
+        &[
+            "clock",
+            "config",
+            "domain",
+            "http",
+            "inbox",
+            "keys",
+            "mdes",
+            "net",
+            "store",
+            "telemetry",
+        ],
     ),
     ("simulator", &["domain"]),
     (
         "cli",
         &[
-            "clock", "config", "domain", "inbox", "keys", "mdes", "net", "service", "simulator", "store", "telemetry",
+            "clock",
+            "config",
+            "domain",
+            "inbox",
+            "keys",
+            "mdes",
+            "net",
+            "service",
+            "simulator",
+            "store",
+            "telemetry",
         ],
     ),
 ];
@@ -63,7 +96,10 @@ fn every_module_stands_in_the_table() {
 /// The house keeps its files and functions small enough to be read.
 #[test]
 fn no_function_is_longer_than_a_screen() {
-    let long: Vec<String> = sources(Path::new("src")).iter().flat_map(|file| long_functions(file)).collect();
+    let long: Vec<String> = sources(Path::new("src"))
+        .iter()
+        .flat_map(|file| long_functions(file))
+        .collect();
     assert_eq!(long, Vec::<String>::new());
 }
 
@@ -78,8 +114,13 @@ fn wrong_names(file: &Path) -> Vec<String> {
         .filter(|line| !line.trim_start().starts_with("//"))
         .flat_map(|line| line.match_indices("crate::").map(|(at, _)| line[at + 7..].to_owned()))
         .filter(|path| {
-            let named = path.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
-            let is_allowed = allowed.iter().any(|target| named == *target || path.starts_with(target));
+            let named = path
+                .split(|c: char| !c.is_alphanumeric() && c != '_')
+                .next()
+                .unwrap_or_default();
+            let is_allowed = allowed
+                .iter()
+                .any(|target| named == *target || path.starts_with(target));
             !named.is_empty() && named != top && !is_allowed
         })
         .map(|path| format!("{}: crate::{path} (allowed: {allowed:?})", file.display()))
@@ -121,16 +162,24 @@ fn long_functions(file: &Path) -> Vec<String> {
     let indent = |line: &str| line.len() - line.trim_start().len();
     let begins = |line: &str| {
         let line = line.trim_start();
-        ["fn ", "pub fn ", "async fn ", "pub async fn ", "pub(crate) fn ", "pub(super) fn "]
-            .iter()
-            .any(|start| line.starts_with(start))
+        [
+            "fn ",
+            "pub fn ",
+            "async fn ",
+            "pub async fn ",
+            "pub(crate) fn ",
+            "pub(super) fn ",
+        ]
+        .iter()
+        .any(|start| line.starts_with(start))
     };
     lines
         .iter()
         .enumerate()
         .filter(|(_, line)| begins(line))
         .filter_map(|(start, line)| {
-            let end = (start..lines.len()).find(|&at| indent(lines[at]) == indent(line) && lines[at].trim_start().starts_with('}'))?;
+            let end = (start..lines.len())
+                .find(|&at| indent(lines[at]) == indent(line) && lines[at].trim_start().starts_with('}'))?;
             (end - start > LINES_MAX).then(|| format!("{}:{}: {} lines", file.display(), start + 1, end - start))
         })
         .collect()
