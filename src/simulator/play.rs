@@ -11,7 +11,7 @@ use super::caller::{self, CallerError};
 use super::message::envelope;
 use super::pki::Authority;
 use super::refusal::SendError;
-use super::scenario::{About, Caller, Expect, Scenario, Send, Step};
+use super::scenario::{About, Caller, Expect, Form, Scenario, Send, Step};
 use super::seal::{SealError, Sealer};
 use super::sender::{Answer, Sender};
 use super::set::Edit;
@@ -134,6 +134,12 @@ impl Mastercard {
             .to_owned();
         let played = unplayed("body", "the file as it is, not sealed".to_owned(), request_id, &content);
         played.answered(self.sender.send(Bytes::from(body)).await, Expect::Accepted)
+    }
+
+    /// The body of one more notification, sealed, for a person to send by hand.
+    pub fn sealed(&self, say: Say, story: &mut Story) -> Result<Vec<u8>, SealError> {
+        story.go_on();
+        story.tell(say).body(Form::Sealed, &self.sealer, &self.edits)
     }
 
     async fn play_steps(&self, scenario: &Scenario, story: &mut Story) -> Vec<Played> {

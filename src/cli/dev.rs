@@ -1,0 +1,184 @@
+//! `dev`: the whole walk on this machine, with nothing installed and nothing to configure.
+//!
+//! Makes what is missing under `certs/dev/`, runs the receiver in this process, plays Mastercard against
+//! its real door, and shows what became of each notification. Nothing it makes opens a real door.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use time::OffsetDateTime;
+
+use crate::cli::simulate::show;
+use crate::clock::{Clock, SystemClock};
+use crate::config::settings::Settings;
+use crate::domain::id::TokenReference;
+use crate::domain::token::Token;
+use crate::service::Service;
+use crate::simulator::dev_files::{self, DevFiles, Pair};
+use crate::simulator::play::{Mastercard, Played};
+use crate::simulator::scenario;
+use crate::simulator::seal::{Sealer, Style};
+use crate::simulator::sender::{Deadlines, Http, Identity, Sender, Target};
+use crate::simulator::story::{Say, Story};
+use crate::store::SharedStore;
+
+/// How long the receiver may take to be ready.
+const READY_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// What `dev` is told.
+#[derive(Debug, clap::Args)]
+pub struct DevArgs {
+    /// Exit after the scenarios: 0 if every answer was as expected, 1 if not
+    #[arg(long)]
+    once: bool,
+    /// Where the certificates and keys of this desk are kept, made once and used again
+    #[arg(long, value_name = "FOLDER", default_value = "certs/dev")]
+    certificates: PathBuf,
+}
+
+impl DevArgs {
+    /// Makes the files, and says what the configuration must be: `--setting`s of the caller's go over these.
+    pub fn settings(&self, now: OffsetDateTime) -> anyhow::Result<(DevFiles, Vec<(String, String)>)> {
+        let files = dev_files::ensure(&self.certificates, now)?;
+        let path = |path: &Path| -> anyhow::Result<String> {
+            let path = std::path::absolute(path)?;
+            Ok(path.to_str().context("the path is not UTF-8")?.to_owned())
+        };
+        let key = format!(
+            "[{{ private_key = {:?}, certificate = {:?} }}]",
+            path(&files.decryption.private_key)?,
+            path(&files.decryption.certificate)?
+        );
+        let settings = [
+            ("callback.response_host", "localhost:8443".to_owned()),
+            ("callback.tls.certificate", path(&files.server.certificate)?),
+            ("callback.tls.private_key", path(&files.server.private_key)?),
+            ("callback.tls.client_roots", path(&files.client_ca.certificate)?),
+            ("keys", key),
+            ("log.filter", "warn".to_owned()),
+        ];
+        let settings = settings.map(|(key, value)| (key.to_owned(), value));
+        Ok((files, settings.to_vec()))
+    }
+}
+
+/// Runs the receiver, plays the six scenarios against it, and stays up until Ctrl-C (unless `--once`).
+pub async fn run(args: &DevArgs, files: DevFiles, settings: Settings) -> anyhow::Result<ExitCode> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    for name in &files.made {
+        println!("made    {}", args.certificates.join(name).display());
+    }
+    let keys = settings.keys.clone();
+    let service = Service::start(settings, clock.clone(), Arc::new(move || Ok(keys.clone()))).await?;
+    ready(service.store()).await?;
+    println!("door    https://{}", service.callback_address);
+    println!("admin   http://{}/readyz", service.admin_address);
+
+    let now = clock.now();
+    let mut story = Story::new(u64::from_ne_bytes(now.unix_timestamp_nanos().to_ne_bytes()[..8].try_into()?), now);
+    let target: Target = format!("https://{}", service.callback_address).parse()?;
+    let mastercard = mastercard(&files, target.clone())?;
+    let passed = play_life(&mastercard, &mut story, service.store()).await?;
+    if args.once {
+        service.stop().await;
+        return Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+
+    let body = args.certificates.join("notification.json");
+    std::fs::write(&body, mastercard.sealed(Say::Suspended, &mut story)?)?;
+    print!("{}", try_it(&files, &body, &target));
+    tokio::signal::ctrl_c().await?;
+    println!("\nstopping");
+    service.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn ready(store: &SharedStore) -> anyhow::Result<()> {
+    let mut last = String::new();
+    let polled = tokio::time::timeout(READY_WITHIN, async {
+        while let Err(error) = store.ready().await {
+            last = error.to_string();
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    let outcome = polled.await;
+    outcome.with_context(|| format!("the store is not ready after {READY_WITHIN:?}: {last}"))
+}
+
+fn mastercard(files: &DevFiles, target: Target) -> anyhow::Result<Mastercard> {
+    let read = |file: &Path| std::fs::read(file).with_context(|| file.display().to_string());
+    let Pair {
+        certificate,
+        private_key,
+    } = &files.client;
+    let identity = Identity::from_pem(&read(certificate)?, &read(private_key)?)?;
+    let roots = read(&files.ca.certificate)?;
+    let sender = Sender::new(target, Some(identity), &roots, Http::One, Deadlines::default())?;
+    let sealer = Sealer::new(&read(&files.decryption.certificate)?, Style::default())?;
+    Ok(Mastercard::new(sender, sealer))
+}
+
+/// The six scenarios of the specification, as one token's life.
+async fn play_life(mastercard: &Mastercard, story: &mut Story, store: &SharedStore) -> anyhow::Result<bool> {
+    let mut passed = true;
+    for scenario in scenario::life() {
+        for played in mastercard.play(scenario, story).await {
+            passed &= played.passed;
+            print!("\n{}", show::played(&played));
+            println!("{}", state_after(&played, store).await?);
+        }
+    }
+    println!(
+        "\n{}",
+        match passed {
+            true => "every answer was as expected, and every state is on disk",
+            false => "NOT every answer was as expected",
+        }
+    );
+    Ok(passed)
+}
+
+async fn state_after(played: &Played, store: &SharedStore) -> anyhow::Result<String> {
+    let mut lines = Vec::new();
+    for reference in &played.token_unique_references {
+        let kept = store.token(&TokenReference::mdes(reference)).await?;
+        lines.push(match kept {
+            Some(kept) => format!("  now       {}", described(&kept.token)),
+            None => "  now       nothing is held of this token".to_owned(),
+        });
+    }
+    Ok(lines.join("\n"))
+}
+
+/// `SUSPENDED by ISSUER since 2026-11-03T11:56:23Z, change 2; account ····0011, valid to 0331`.
+fn described(token: &Token) -> String {
+    let status = token.status().map_or("no status yet", |status| status.as_str());
+    let suspenders: Vec<&str> = token.suspended_by().collect();
+    let field = |name: &str| token.field(name).and_then(|value| value.as_str()).unwrap_or("?");
+    let by = match suspenders.as_slice() {
+        [] => String::new(),
+        names => format!(" by {}", names.join(" and ")),
+    };
+    let since = token.status_at().map_or(String::new(), |at| format!(" since {at}"));
+    format!(
+        "{status}{by}{since}; change {}; account ending {} (to {}), art \"{}\"",
+        token.sequence,
+        field("tokenInfo.accountPanSuffix"),
+        field("tokenInfo.accountPanExpiry"),
+        field("productConfig.shortDescription"),
+    )
+}
+
+fn try_it(files: &DevFiles, body: &Path, target: &Target) -> String {
+    format!(
+        "\nSend one more yourself (a new token, suspended; run it twice to see a repeat):\n\n\
+         curl --cacert {} --cert {} --key {} \\\n  -H 'content-type: application/json' --data @{} \\\n  {target}\n\n\
+         Ctrl-C stops.\n",
+        files.ca.certificate.display(),
+        files.client.certificate.display(),
+        files.client.private_key.display(),
+        body.display(),
+    )
+}
