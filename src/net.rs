@@ -7,7 +7,8 @@
 //! |---|---|
 //! | [`listener`] | the accept loop: permits, deadlines, a soft stop |
 //! | [`tls`] | reloadable TLS configurations |
-//! | [`peer`] | the identity rules: roots, usage, revocation, names, pins |
+//! | [`peer`] | who is calling, or why not |
+//! | [`rules`] | the identity rules: roots, usage, revocation, names, pins |
 //! | [`proxy`] | the PROXY protocol of a TCP balancer |
 //! | [`forwarded`] | the certificate header of a balancer that ends TLS |
 //! | [`refusals`] | one line and one count for each refusal |
@@ -16,12 +17,14 @@ mod connection;
 mod entry;
 pub mod file_limit;
 pub mod forwarded;
+mod lifetime;
 pub mod listener;
 pub mod peer;
 mod pem;
 pub mod proxy;
 pub mod refusals;
 mod refused;
+pub mod rules;
 pub mod tls;
 mod verifier;
 

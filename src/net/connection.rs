@@ -14,27 +14,22 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulConnection;
 use ipnet::IpNet;
 use tokio::net::TcpStream;
 use tokio::select;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
-use tracing::{debug, warn};
 
 use super::entry::{self, Entered};
 use super::forwarded;
+use super::lifetime::{self, Activity, Asked, Life};
 use super::listener::Security;
 use super::peer::{Caller, Identity, Refused};
 use super::refusals::Refusals;
 use super::tls::DoorTls;
 use crate::config::settings::Limits;
 use crate::telemetry::Metrics;
-
-/// How long a closing connection with no request in it may take to say goodbye.
-pub(super) const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A request's head at most; a forwarded chain, URL-encoded, needs room.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -76,11 +71,17 @@ pub(super) async fn serve(doorway: Arc<Doorway>, socket: TcpStream, address: Soc
             visit.clone().answer(request, asked)
         }
     });
+    let life = Life {
+        limits: &visit.doorway.limits,
+        activity: visit.activity.subscribe(),
+        disowned: visit.disowned(),
+        stop: &visit.doorway.stop,
+    };
     let stream = TokioIo::new(stream);
     if http2 {
-        drive(http2_settings().serve_connection(stream, service), &visit).await;
+        lifetime::run(http2_settings().serve_connection(stream, service), life).await;
     } else {
-        drive(http1_settings().serve_connection(stream, service), &visit).await;
+        lifetime::run(http1_settings().serve_connection(stream, service), life).await;
     }
 }
 
@@ -149,32 +150,6 @@ impl Visit {
     }
 }
 
-/// What goes on in a connection.
-#[derive(Clone, Copy, Debug, Default)]
-struct Activity {
-    in_flight: usize,
-    asked: bool,
-}
-
-/// A request from its head to its answer.
-struct Asked(watch::Sender<Activity>);
-
-impl Asked {
-    fn begin(activity: &watch::Sender<Activity>) -> Self {
-        activity.send_modify(|now| {
-            now.in_flight += 1;
-            now.asked = true;
-        });
-        Asked(activity.clone())
-    }
-}
-
-impl Drop for Asked {
-    fn drop(&mut self) {
-        self.0.send_modify(|now| now.in_flight -= 1);
-    }
-}
-
 /// Counted among the open connections as long as it lives.
 struct Open(Metrics);
 
@@ -191,71 +166,7 @@ impl Drop for Open {
     }
 }
 
-/// Lets the connection run until it ends, or until it is time to close it; then closes it between two requests.
-async fn drive<C: GracefulConnection>(connection: C, visit: &Visit) {
-    let mut connection = std::pin::pin!(connection);
-    let mut activity = visit.activity.subscribe();
-    let closing = select! {
-        _ = connection.as_mut() => return,
-        closing = time_to_close(visit) => closing,
-    };
-    debug!(address = %visit.guest.address, ?closing, "closing a connection");
-    if closing == Closing::NeverAsked {
-        return;
-    }
-    connection.as_mut().graceful_shutdown();
-    let farewell = async {
-        loop {
-            let in_flight = activity.borrow_and_update().in_flight;
-            select! {
-                _ = connection.as_mut() => return,
-                _ = activity.changed() => {}
-                () = sleep(FAREWELL), if in_flight == 0 => return,
-            }
-        }
-    };
-    if timeout(visit.doorway.limits.stop, farewell).await.is_err() {
-        warn!(address = %visit.guest.address, "a request outlasted `callback.limits.stop`; closed in the middle");
-    }
-}
-
-/// Why a connection is closed by us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Closing {
-    /// It let the time for its first request pass.
-    NeverAsked,
-    /// No request for too long.
-    Idle,
-    /// It is old.
-    Age,
-    /// Its certificate is no longer admitted.
-    Disowned,
-    /// The program stops.
-    Stop,
-}
-
-/// Returns when a connection's time has come; requests may be in flight then.
-async fn time_to_close(visit: &Visit) -> Closing {
-    let limits = &visit.doorway.limits;
-    let mut activity = visit.activity.subscribe();
-    let mut first_request = std::pin::pin!(sleep(limits.first_request));
-    let mut age = std::pin::pin!(sleep(limits.connection_age));
-    let mut disowned = std::pin::pin!(visit.disowned());
-    loop {
-        let now = *activity.borrow_and_update();
-        select! {
-            _ = activity.changed() => {}
-            () = &mut first_request, if !now.asked => return Closing::NeverAsked,
-            // Starts anew with every change of activity, so it measures the quiet since the last answer.
-            () = sleep(limits.idle), if now.asked && now.in_flight == 0 => return Closing::Idle,
-            () = &mut age => return Closing::Age,
-            () = &mut disowned => return Closing::Disowned,
-            () = visit.doorway.stop.cancelled() => return Closing::Stop,
-        }
-    }
-}
-
-/// Its own header timeout stays off: the deadlines of [`drive`] cover the first head, a slow head and idleness.
+/// Its own header timeout stays off: the deadlines of [`lifetime`] cover the first head, a slow head and idleness.
 fn http1_settings() -> http1::Builder {
     let mut settings = http1::Builder::new();
     settings.timer(TokioTimer::new());

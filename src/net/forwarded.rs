@@ -10,8 +10,9 @@ use percent_encoding::percent_decode;
 use rustls::pki_types::CertificateDer;
 use time::OffsetDateTime;
 
-use super::peer::{Identity, Refusal, Refused, Rules};
+use super::peer::{Identity, Refusal, Refused};
 use super::pem::chain_of;
+use super::rules::Rules;
 use crate::config::settings::{Forwarded, ForwardedForm, ForwardedProof};
 
 /// Certificates in one header.

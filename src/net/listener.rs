@@ -18,7 +18,8 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::Error;
-use super::connection::{self, Doorway, FAREWELL};
+use super::connection::{self, Doorway};
+use super::lifetime::FAREWELL;
 use super::peer::Refused;
 use super::refusals::Refusals;
 use super::tls::{DoorTls, ServerTls};

@@ -16,6 +16,9 @@ use super::Error;
 /// No file of ours is larger; a mistyped path must not fill the memory.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
+/// Files with the end of their validity: of a bundle, the first end in it; of a revocation list, `nextUpdate`.
+pub type Expiries = Vec<(String, OffsetDateTime)>;
+
 /// A file's setting and its content.
 pub(super) struct File<'a> {
     key: &'static str,
@@ -102,6 +105,15 @@ impl<'a> File<'a> {
             first = Some(first.map_or(end, |earliest: OffsetDateTime| earliest.min(end)));
         }
         first.ok_or_else(|| self.wrong("no certificate in it"))
+    }
+
+    /// Notes an end of validity: one entry a file, the earliest.
+    pub(super) fn note_expiry(&self, end: OffsetDateTime, expiries: &mut Expiries) {
+        let file = self.path.display().to_string();
+        match expiries.iter_mut().find(|(noted, _)| *noted == file) {
+            Some((_, earliest)) => *earliest = end.min(*earliest),
+            None => expiries.push((file, end)),
+        }
     }
 
     /// An error about this file.

@@ -159,8 +159,10 @@ impl Refused {
             Some(Error::InvalidMessage(_) | Error::InappropriateMessage { .. } | Error::PeerSentOversizedRecord) => {
                 Refused::NotTls
             }
+            // An older client names no signature algorithms, and rustls looks for those first.
             Some(Error::PeerIncompatible(
-                PeerIncompatible::Tls12NotOffered
+                PeerIncompatible::SignatureAlgorithmsExtensionRequired
+                | PeerIncompatible::Tls12NotOffered
                 | PeerIncompatible::Tls12NotOfferedOrEnabled
                 | PeerIncompatible::SupportedVersionsExtensionRequired
                 | PeerIncompatible::ServerDoesNotSupportTls12Or13,

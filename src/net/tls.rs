@@ -8,22 +8,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::{NoClientAuth, NoServerSessionStorage, danger::ClientCertVerifier};
 use rustls::version::{TLS12, TLS13};
-use rustls::{RootCertStore, ServerConfig};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use super::Error;
-use super::peer::{Rule, Rules};
 use super::pem::File;
+use super::rules::Rules;
 use super::verifier::{ByClock, Verifier};
 use crate::clock::Clock;
-use crate::config::settings::{Forwarded, ForwardedProof, PeerRule, Tls};
+use crate::config::settings::{Forwarded, ForwardedProof, Tls};
 
-/// Files with the end of their validity: of a bundle, the first end in it; of a revocation list, `nextUpdate`.
-pub type Expiries = Vec<(String, OffsetDateTime)>;
+pub use super::pem::Expiries;
 
 /// The callback's TLS and identity rules. One snapshot of all its files is in force at a time.
 pub struct DoorTls {
@@ -106,13 +105,23 @@ impl DoorTls {
 impl Door {
     fn read(tls: &Tls, forwarded: Option<&Forwarded>, clock: &Arc<dyn Clock>) -> Result<Self, Error> {
         let mut expiries = Expiries::new();
-        let callers = Arc::new(rules(tls, "callback.tls.client_roots", &tls.peers, &mut expiries)?);
+        let callers = Arc::new(Rules::read(
+            tls,
+            "callback.tls.client_roots",
+            &tls.peers,
+            &mut expiries,
+        )?);
         let connections = match forwarded.map(|forwarded| &forwarded.proof) {
             None => Some(callers.clone()),
             Some(ForwardedProof::SharedSecret { .. }) => None,
             Some(ForwardedProof::MutualTls(proxy)) => {
                 let proxy = std::slice::from_ref(proxy);
-                Some(Arc::new(rules(tls, "callback.forwarded.roots", proxy, &mut expiries)?))
+                Some(Arc::new(Rules::read(
+                    tls,
+                    "callback.forwarded.roots",
+                    proxy,
+                    &mut expiries,
+                )?))
             }
         };
         let verifier: Arc<dyn ClientCertVerifier> = match &connections {
@@ -197,7 +206,7 @@ impl OwnFiles<'_> {
     ) -> Result<Arc<ServerConfig>, Error> {
         let certificate = File::read(self.keys[0], self.certificate)?;
         let chain = certificate.certificates()?;
-        expiries.push((self.certificate.display().to_string(), certificate.expiry(&chain)?));
+        certificate.note_expiry(certificate.expiry(&chain)?, expiries);
         let private_key = File::read(self.keys[1], self.private_key)?;
         let key = private_key.private_key()?;
 
@@ -221,68 +230,6 @@ impl OwnFiles<'_> {
 }
 
 /// The one crypto provider of this program.
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
-}
-
-fn rules(tls: &Tls, key: &'static str, peers: &[PeerRule], expiries: &mut Expiries) -> Result<Rules, Error> {
-    let mut crls = Vec::new();
-    for path in &tls.crls {
-        for (list, next_update) in File::read("callback.tls.crls", path)?.revocation_lists()? {
-            crls.push(list);
-            note_expiry(expiries, path, next_update);
-        }
-    }
-    let peers: Result<Vec<_>, _> = peers.iter().map(|peer| rule(key, peer, expiries)).collect();
-    let rules = peers?;
-    if rules.is_empty() {
-        let problem = "no roots; name the bundle that Mastercard's client certificate chains to".to_owned();
-        return Err(Error::Setting { key, problem });
-    }
-    Ok(Rules {
-        rules,
-        crls,
-        crl_expiry_enforced: tls.crl_expiry_enforced,
-        client_eku_required: tls.client_eku_required,
-        algorithms: provider().signature_verification_algorithms,
-    })
-}
-
-fn rule(key: &'static str, peer: &PeerRule, expiries: &mut Expiries) -> Result<Rule, Error> {
-    let mut roots = RootCertStore::empty();
-    for path in &peer.roots {
-        let file = File::read(key, path)?;
-        roots.roots.extend(file.anchors()?);
-        note_expiry(expiries, path, file.expiry(&file.certificates()?)?);
-    }
-    if roots.is_empty() || peer.names.is_empty() {
-        let problem = "a rule needs roots and names; without them nobody could come in".to_owned();
-        return Err(Error::Setting { key, problem });
-    }
-    let pin = |text: &String| {
-        let mut pin = [0; 32];
-        let problem = || format!("`{text}` is no SHA-256 of a public key; write 64 hexadecimal digits");
-        match hex::decode_to_slice(text, &mut pin) {
-            Ok(()) => Ok(pin),
-            Err(_) => Err(Error::Setting {
-                key: "callback.tls.client_pins",
-                problem: problem(),
-            }),
-        }
-    };
-    Ok(Rule {
-        roots,
-        names: peer.names.clone(),
-        pins: peer.pins.iter().map(pin).collect::<Result<_, _>>()?,
-        organization: peer.organization.clone(),
-    })
-}
-
-/// One entry a file: the earliest end in it.
-fn note_expiry(expiries: &mut Expiries, path: &std::path::Path, end: OffsetDateTime) {
-    let item = path.display().to_string();
-    match expiries.iter_mut().find(|(name, _)| *name == item) {
-        Some((_, earliest)) => *earliest = end.min(*earliest),
-        None => expiries.push((item, end)),
-    }
 }

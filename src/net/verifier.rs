@@ -15,7 +15,8 @@ use rustls::time_provider::TimeProvider;
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use time::OffsetDateTime;
 
-use super::peer::{Identity, Refusal, Rules};
+use super::peer::{Identity, Refusal};
+use super::rules::Rules;
 use crate::clock::Clock;
 
 /// What the identity rules said of a certificate. It counts only if the handshake was finished.
@@ -44,7 +45,7 @@ pub(super) struct Verifier {
 impl Verifier {
     /// Peers are told the subjects of the roots, so that one with several certificates can choose.
     pub(super) fn new(rules: Arc<Rules>) -> Self {
-        let hints = rules.rules.iter().flat_map(|rule| rule.roots.subjects()).collect();
+        let hints = rules.subjects();
         Verifier { rules, hints }
     }
 }

@@ -131,18 +131,28 @@ impl Authority {
 
     /// A revocation list over these leaves, PEM.
     pub fn crl(&self, revoked: &[&Issued], this_update: OffsetDateTime, next_update: OffsetDateTime) -> String {
-        let revoked_certs = revoked.iter().map(|leaf| RevokedCertParams {
-            serial_number: leaf.serial.clone(),
+        let serials = revoked.iter().map(|leaf| leaf.serial.clone()).collect();
+        self.signed_list(serials, this_update, next_update)
+    }
+
+    /// A revocation list over an authority below this one, PEM.
+    pub fn crl_over(&self, below: &Authority, this_update: OffsetDateTime, next_update: OffsetDateTime) -> String {
+        self.signed_list(vec![serial_of(&below.key)], this_update, next_update)
+    }
+
+    fn signed_list(&self, serials: Vec<SerialNumber>, this_update: OffsetDateTime, next: OffsetDateTime) -> String {
+        let revoked = |serial_number| RevokedCertParams {
+            serial_number,
             revocation_time: this_update,
             reason_code: None,
             invalidity_date: None,
-        });
+        };
         let params = CertificateRevocationListParams {
             this_update,
-            next_update,
+            next_update: next,
             crl_number: SerialNumber::from(this_update.unix_timestamp().unsigned_abs()),
             issuing_distribution_point: None,
-            revoked_certs: revoked_certs.collect(),
+            revoked_certs: serials.into_iter().map(revoked).collect(),
             key_identifier_method: KeyIdMethod::Sha256,
         };
         let crl = params.signed_by(&self.issuer()).expect("the authority may sign lists");
