@@ -8,6 +8,8 @@ mod envelope;
 mod message;
 mod reason;
 
+use std::fmt;
+
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
@@ -42,12 +44,17 @@ pub struct Read {
 }
 
 /// Bytes that may rest: sealed, by the sender or by us.
-#[derive(Debug)]
 pub struct Resting {
     /// An envelope, and nothing beside it.
     pub body: Vec<u8>,
     /// It came unsealed, or not only sealed: opening this gives the bytes that came.
     pub by_us: bool,
+}
+
+impl fmt::Debug for Resting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Resting({} bytes, by_us: {})", self.body.len(), self.by_us)
+    }
 }
 
 /// A body that could not be understood. Display and Debug hold nothing of it.

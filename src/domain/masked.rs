@@ -62,14 +62,14 @@ pub fn mask_value(value: &mut Value) -> bool {
     }
 }
 
-/// A point hides a number's run; an exponent may hide its end.
+/// A point splits a number's run and an exponent drops its end, so that as many digits are enough to mask.
 fn without_floats(text: &str) -> String {
-    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    let cut = text.contains('e') && digits.len() >= RUN_MIN;
-    if cut || without_numbers(&digits) != digits {
-        return masked(text);
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    if digits < RUN_MIN {
+        text.to_owned()
+    } else {
+        masked(text)
     }
-    text.to_owned()
 }
 
 /// [`mask_value`] for an object's keys and values.
@@ -174,8 +174,9 @@ mod tests {
             json!(5.204730000001201e15),
             json!(5.2047300000012e29),
         ] {
-            assert!(mask_value(&mut value), "{value}");
-            assert!(!value.to_string().contains("473"), "{value}");
+            let came = value.to_string();
+            assert!(mask_value(&mut value), "{came}");
+            assert!(!value.to_string().contains("473"), "{came}");
         }
         assert!(!mask_value(&mut json!(0.25)));
     }

@@ -119,7 +119,7 @@ fn bytes(payload: &Map<String, Value>, field: Field) -> Result<Vec<u8>, Fault> {
 }
 
 /// Null and the empty string are absent.
-fn text<'p>(payload: &'p Map<String, Value>, field: Field) -> Result<Option<&'p str>, Fault> {
+fn text(payload: &Map<String, Value>, field: Field) -> Result<Option<&str>, Fault> {
     match payload.get(field.as_str()) {
         Some(Value::String(text)) => Ok((!text.is_empty()).then_some(text)),
         Some(Value::Null) | None => Ok(None),
