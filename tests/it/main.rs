@@ -5,3 +5,4 @@ mod envelope;
 mod operator;
 mod simulator;
 mod store;
+mod support;
