@@ -6,3 +6,4 @@ mod envelope;
 mod operator;
 mod simulator;
 mod store;
+mod support;
