@@ -19,13 +19,14 @@ use uuid::{NoContext, Timestamp, Uuid};
 use crate::clock::Clock;
 use crate::config::settings::{KeyFile, Settings};
 use crate::domain::notification::Windows;
-use crate::http::{admin, callback::Callback};
+use crate::http::admin::{self, AdminState};
+use crate::http::callback::Callback;
 use crate::inbox::Inbox;
 use crate::inbox::batch::{Batch, Bounds};
 use crate::keys::Keys;
 use crate::mdes::Reading;
-use crate::net::listener::{Listener, Security};
 use crate::net::file_limit::raise_file_limit;
+use crate::net::listener::{Listener, Security};
 use crate::net::tls::{DoorTls, ServerTls};
 use crate::store::{self, SharedStore};
 use crate::telemetry::Metrics;
@@ -36,8 +37,13 @@ const STORE_RETRY: Duration = Duration::from_secs(1);
 /// How often slow-moving figures are measured.
 const MEASURE_EVERY: Duration = Duration::from_secs(15);
 
-/// Reads the configuration again, for what may change while running: today the `[[keys]]`.
-pub type Reread = Arc<dyn Fn() -> anyhow::Result<Vec<KeyFile>> + Send + Sync>;
+/// How to read again what of the configuration may change while running: today the `[[keys]]`.
+pub struct Reread {
+    /// The configuration's file, to be watched.
+    pub file: Option<PathBuf>,
+    /// Reads it.
+    pub keys: Box<dyn Fn() -> anyhow::Result<Vec<KeyFile>> + Send + Sync>,
+}
 
 /// The running house.
 pub struct Service {
@@ -98,9 +104,13 @@ impl Service {
         };
         let inbox = Arc::new(Inbox::new(keys.clone(), store.clone(), batch, rules, clock.clone(), new_id));
         let callback = Callback::new(inbox.clone(), callback.clone(), clock.clone(), metrics.clone());
-        let admin = admin::router(admin::State::new(store.clone(), metrics.clone(), &settings.admin, admin_address));
-
         let stop = CancellationToken::new();
+        let state = AdminState {
+            store: store.clone(),
+            metrics: metrics.clone(),
+            stopping: stop.clone(),
+        };
+        let admin = admin::router(state, &settings.admin);
         let admin_security = admin_tls.clone().map_or(Security::Plain, Security::ServerTls);
         let doors = vec![
             tokio::spawn(listener.serve(Security::Tls(door.clone()), callback.router(), stop.clone())),
@@ -228,19 +238,27 @@ async fn measure(store: SharedStore, metrics: Metrics) {
 impl Reloadable {
     /// A task that reads everything again whenever a file changes or SIGHUP comes.
     fn run(self) -> std::io::Result<impl Future<Output = ()>> {
-        let mut changes = Changes::of(&self.files())?;
+        let mut watched = self.files();
+        let mut changes = Changes::of(&watched)?;
         self.tell_expiries();
         Ok(async move {
             loop {
                 changes.next().await;
                 self.reload().await;
+                let files = self.files();
+                if files != watched
+                    && let Ok(anew) = Changes::of(&files)
+                {
+                    (watched, changes) = (files, anew);
+                }
             }
         })
     }
 
     fn files(&self) -> Vec<PathBuf> {
         let admin = self.admin.iter().flat_map(|admin| admin.files());
-        self.door.files().into_iter().chain(admin).chain(self.keys.files()).collect()
+        let config = self.reread.file.iter().cloned();
+        self.door.files().into_iter().chain(admin).chain(self.keys.files()).chain(config).collect()
     }
 
     /// Each part by itself: a bad file keeps the old one, and says so, and does not hold up the others.
@@ -249,7 +267,7 @@ impl Reloadable {
         if let Some(admin) = &self.admin {
             self.tell("admin.tls", admin.reload().map_err(Into::into));
         }
-        let keys = (self.reread)().and_then(|files| Ok(self.keys.reload(files)?));
+        let keys = (self.reread.keys)().and_then(|files| Ok(self.keys.reload(files)?));
         let changed = keys.as_ref().is_ok_and(|reloaded| reloaded.added > 0);
         self.tell("keys", keys.map(|_| ()));
         self.tell_expiries();

@@ -15,7 +15,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::settings::Settings;
 use crate::domain::id::TokenReference;
 use crate::domain::token::Token;
-use crate::service::Service;
+use crate::service::{Reread, Service};
 use crate::simulator::dev_files::{self, DevFiles, Pair};
 use crate::simulator::play::{Mastercard, Played};
 use crate::simulator::scenario;
@@ -71,7 +71,11 @@ pub async fn run(args: &DevArgs, files: DevFiles, settings: Settings) -> anyhow:
         println!("made    {}", args.certificates.join(name).display());
     }
     let keys = settings.keys.clone();
-    let service = Service::start(settings, clock.clone(), Arc::new(move || Ok(keys.clone()))).await?;
+    let reread = Reread {
+        file: None,
+        keys: Box::new(move || Ok(keys.clone())),
+    };
+    let service = Service::start(settings, clock.clone(), reread).await?;
     ready(service.store()).await?;
     println!("door    https://{}", service.callback_address);
     println!("admin   http://{}/readyz", service.admin_address);

@@ -86,7 +86,6 @@ async fn what_cannot_be_opened_is_kept_and_redriven_when_its_key_comes(database:
     let desk = Desk::over(database);
     let other = mdes_receiver::simulator::pki::decryption_key(2048, "the other key");
     std::fs::write(desk.path("other.key"), &other.private_key_pem).expect("written");
-    std::fs::write(desk.path("receiver.toml"), "").expect("written");
     let keys_of = |names: &[&str]| -> String {
         names.iter().map(|name| format!("[[keys]]\nprivate_key = \"{name}\"\n")).collect()
     };
@@ -97,17 +96,12 @@ async fn what_cannot_be_opened_is_kept_and_redriven_when_its_key_comes(database:
     assert_eq!((refused.status, &body(&refused)["errorCode"]), (400, &json!("CRYPTOGRAPHY_ERROR")));
     assert_eq!(world.quarantined().await.len(), 1);
 
-    let desk = Desk { ..world.desk }.with(&keys_of(&["other.key", "decrypt.key"]));
-    desk.config_file();
-    let world = World { desk, ..world };
-    touch(&world);
+    // The configuration's file is watched too.
+    let world = World {
+        desk: world.desk.with(&keys_of(&["other.key", "decrypt.key"])),
+        service: world.service,
+    };
+    world.desk.config_file();
     eventually("the quarantine is empty", || async { world.quarantined().await.is_empty() }).await;
     assert_eq!(world.status(TOKEN).await, "SUSPENDED");
-}
-
-/// Writes a watched file anew, so that everything is read again.
-fn touch(world: &World) {
-    let file = world.desk.path("other.key");
-    let content = std::fs::read(&file).expect("the key");
-    std::fs::write(&file, content).expect("written");
 }

@@ -10,7 +10,7 @@ use mdes_receiver::config;
 use mdes_receiver::config::settings::Settings;
 use mdes_receiver::domain::id::TokenReference;
 use mdes_receiver::domain::token::Token;
-use mdes_receiver::service::Service;
+use mdes_receiver::service::{Reread, Service};
 use mdes_receiver::simulator::dev_files::{self, DevFiles};
 use mdes_receiver::simulator::pki::Authority;
 use mdes_receiver::simulator::play::Mastercard;
@@ -107,8 +107,11 @@ listen = "127.0.0.1:0"
     /// One more replica over the same store.
     pub async fn replica(&self) -> Service {
         let file = self.config_file();
-        let reread = move || Ok(config::load(Some(&file), &[], [])?.keys);
-        Service::start(self.settings(), Arc::new(SystemClock), Arc::new(reread))
+        let reread = Reread {
+            file: Some(file.clone()),
+            keys: Box::new(move || Ok(config::load(Some(&file), &[], [])?.keys)),
+        };
+        Service::start(self.settings(), Arc::new(SystemClock), reread)
             .await
             .expect("the service starts")
     }
