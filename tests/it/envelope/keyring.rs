@@ -156,18 +156,25 @@ fn a_reload_counts_what_changed_and_keeps_the_old_if_a_file_is_bad() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let entry = written(folder.path(), "key", pem(&fixture, 2048));
     let path = entry.private_key.clone();
-    let keys = Keys::load(vec![entry]).expect("good");
+    let files = vec![entry];
+    let keys = Keys::load(files.clone()).expect("good");
     let before = keys.current();
 
-    assert_eq!(keys.reload().expect("the same"), Reloaded { added: 0, removed: 0 });
+    assert_eq!(
+        keys.reload(files.clone()).expect("the same"),
+        Reloaded { added: 0, removed: 0 }
+    );
     assert_eq!(keys.current().id(), before.id());
     std::fs::write(&path, "half a fi").expect("written");
-    keys.reload().expect_err("a bad file");
+    keys.reload(files.clone()).expect_err("a bad file");
     assert_eq!(keys.current().id(), before.id());
     std::fs::write(&path, pem(&fixture, 3072)).expect("written");
-    assert_eq!(keys.reload().expect("good again"), Reloaded { added: 1, removed: 1 });
+    assert_eq!(
+        keys.reload(files.clone()).expect("good again"),
+        Reloaded { added: 1, removed: 1 }
+    );
     assert_ne!(keys.current().id(), before.id());
-    assert_eq!(keys.files().collect::<Vec<_>>(), [path.as_path()]);
+    assert_eq!(keys.files(), [path]);
 }
 
 #[test]
