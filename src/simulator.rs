@@ -1,1 +1,3 @@
 //! The other side of the street: plays Mastercard.
+
+pub mod pki;
