@@ -15,6 +15,21 @@ use crate::domain::notification::{Flag, Statement, UnreadableToken, Windows};
 use crate::domain::peer::Peer;
 use crate::domain::token::{Change, Status, Token, Verdict};
 
+mod error;
+mod memory;
+mod plan;
+mod pool;
+mod postgres;
+mod quarantine;
+mod record;
+mod schema;
+mod session;
+mod sqlite;
+mod tokens;
+mod values;
+
+pub use memory::open;
+
 /// What is asked of the memory. Every verb has a deadline of its own and ends in one of [`Error`]'s kinds.
 #[async_trait]
 pub trait Store: Send + Sync {

@@ -1,0 +1,197 @@
+//! The port over a database: every verb is one transaction, and has a deadline.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+use tokio::time::timeout;
+
+use super::pool::{Pool, Source};
+use super::postgres::Hosts;
+use super::session::Session;
+use super::sqlite::File;
+use super::{
+    Error, KeptNotification, KeptQuarantine, KeptStatement, KeptToken, Migrated, NewQuarantine, QuarantineFilter,
+    Recorded, Recording, Resolution, SharedStore, Store, Transition, quarantine, record, schema, tokens,
+};
+use crate::clock::Clock;
+use crate::config::settings;
+use crate::domain::id::{NotificationId, QuarantineId, TokenReference};
+use crate::domain::notification::Windows;
+
+/// A schema change may have to wait for its tables, and rewrite them.
+const MIGRATION_DEADLINE: Duration = Duration::from_mins(10);
+/// No page is larger, whatever is asked for.
+const PAGE_MAX: u32 = 1_000;
+
+/// Opens the memory that `store.url` names: `sqlite://` or `postgres://`.
+///
+/// The database need not be up: who asks while it is away is told [`Error::Unavailable`]. A missing folder
+/// of a SQLite file is made here, the file itself when it is first written.
+///
+/// # Errors
+/// A URL that is neither, or a list of anything but Postgres.
+pub async fn open(settings: &settings::Store, clock: Arc<dyn Clock>) -> Result<SharedStore, Error> {
+    let deadline = settings.deadline;
+    let scheme = |word: &str| {
+        let is = |url: &crate::domain::masked::Secret| url.expose().split(':').next() == Some(word);
+        !settings.urls.is_empty() && settings.urls.iter().all(is)
+    };
+    let (writer, reader) = match &settings.urls[..] {
+        urls if scheme("postgres") || scheme("postgresql") => {
+            let source = Source::Postgres(Hosts::new(urls, deadline)?);
+            let pool = Arc::new(Pool::new(source, settings.connections_max.max(1)));
+            (Arc::clone(&pool), pool)
+        }
+        [url] if scheme("sqlite") => {
+            let writer = Source::Sqlite(Box::new(File::to_write(url, deadline)?));
+            let reader = Source::Sqlite(Box::new(File::to_read(url, deadline)?));
+            let readers = settings.connections_max.max(1);
+            (Arc::new(Pool::new(writer, 1)), Arc::new(Pool::new(reader, readers)))
+        }
+        _ => {
+            let text = "key `store.url`: write one sqlite://FILE, or one or several postgres://USER@HOST/DATABASE";
+            return Err(Error::Unavailable(text.to_owned()));
+        }
+    };
+    Ok(Arc::new(Memory {
+        writer,
+        reader,
+        deadline,
+        clock,
+    }))
+}
+
+struct Memory {
+    writer: Arc<Pool>,
+    /// The same on Postgres.
+    reader: Arc<Pool>,
+    deadline: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+impl Memory {
+    async fn write<T>(&self, verb: impl AsyncFnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
+        self.within(&self.writer, verb).await
+    }
+
+    async fn read<T>(&self, verb: impl AsyncFnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
+        self.within(&self.reader, verb).await
+    }
+
+    async fn within<T>(
+        &self,
+        pool: &Pool,
+        verb: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let work = async {
+            let mut lent = pool.begin().await?;
+            let outcome = verb(&mut lent.session).await;
+            lent.end(outcome).await
+        };
+        let late = |_| Err(Error::Unavailable(format!("no answer within {:?}", self.deadline)));
+        let outcome = timeout(self.deadline, work).await.unwrap_or_else(late);
+        if let Err(Error::Unavailable(_)) = outcome {
+            // Whatever it was, the database may have moved: the next one looks for it.
+            pool.forget_idle();
+        }
+        outcome
+    }
+}
+
+#[async_trait]
+impl Store for Memory {
+    async fn ready(&self) -> Result<(), Error> {
+        self.write(async |session| schema::ready(session).await).await
+    }
+
+    async fn migrate(&self) -> Result<Migrated, Error> {
+        let late = |_| {
+            Err(Error::Unavailable(format!(
+                "not migrated within {MIGRATION_DEADLINE:?}"
+            )))
+        };
+        let migrated = timeout(MIGRATION_DEADLINE, schema::migrate(self.writer.source()))
+            .await
+            .unwrap_or_else(late)?;
+        // A newer program may have been here.
+        self.ready().await?;
+        Ok(migrated)
+    }
+
+    async fn record(&self, batch: &[Recording], windows: &Windows) -> Result<Vec<Recorded>, Error> {
+        let now = self.clock.now();
+        self.write(async |session| record::record(session, batch, windows, now).await)
+            .await
+    }
+
+    async fn quarantine(&self, entry: &NewQuarantine) -> Result<(), Error> {
+        self.write(async |session| quarantine::keep(session, entry).await).await
+    }
+
+    async fn token(&self, reference: &TokenReference) -> Result<Option<KeptToken>, Error> {
+        self.read(async |session| tokens::token(session, reference).await).await
+    }
+
+    async fn tokens(&self, after: Option<&TokenReference>, limit: u32) -> Result<Vec<KeptToken>, Error> {
+        self.read(async |session| tokens::tokens(session, after, page(limit)).await)
+            .await
+    }
+
+    async fn transitions(&self, reference: &TokenReference, after: u64, limit: u32) -> Result<Vec<Transition>, Error> {
+        self.read(async |session| tokens::transitions(session, reference, after, page(limit)).await)
+            .await
+    }
+
+    async fn statements(&self, reference: &TokenReference, limit: u32) -> Result<Vec<KeptStatement>, Error> {
+        self.read(async |session| tokens::statements(session, reference, page(limit)).await)
+            .await
+    }
+
+    async fn notification(&self, id: NotificationId) -> Result<Option<KeptNotification>, Error> {
+        self.read(async |session| tokens::notification(session, id).await).await
+    }
+
+    async fn quarantined(
+        &self,
+        which: &QuarantineFilter,
+        after: Option<QuarantineId>,
+        limit: u32,
+    ) -> Result<Vec<KeptQuarantine>, Error> {
+        self.read(async |session| quarantine::page(session, which, after, page(limit)).await)
+            .await
+    }
+
+    async fn quarantine_entry(&self, id: QuarantineId) -> Result<Option<KeptQuarantine>, Error> {
+        self.read(async |session| quarantine::entry(session, id).await).await
+    }
+
+    async fn resolve(&self, id: QuarantineId, resolution: &Resolution, now: OffsetDateTime) -> Result<bool, Error> {
+        self.write(async |session| quarantine::resolve(session, id, resolution, now).await)
+            .await
+    }
+
+    async fn tried_again(&self, id: QuarantineId, reason: &str, keys_tried: &str) -> Result<(), Error> {
+        self.write(async |session| quarantine::tried_again(session, id, reason, keys_tried).await)
+            .await
+    }
+
+    async fn quarantine_open(&self) -> Result<u64, Error> {
+        self.read(async |session| quarantine::open(session).await).await
+    }
+
+    async fn close(&self) {
+        let both = async {
+            self.reader.close().await;
+            // The writer last, so that SQLite folds its log into the file.
+            self.writer.close().await;
+        };
+        // What is still in flight past its own deadline is gone with the process.
+        let _ = timeout(self.deadline * 2, both).await;
+    }
+}
+
+fn page(limit: u32) -> i64 {
+    limit.clamp(1, PAGE_MAX).into()
+}

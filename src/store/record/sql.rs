@@ -1,0 +1,288 @@
+//! The statements of `record`, whole, in both dialects.
+//!
+//! Each takes a batch as one JSON parameter and unfolds it, so that a batch of one and a batch of a hundred cost as many.
+
+use crate::store::session::Sql;
+
+pub(super) const INSERT_NOTIFICATIONS: Sql = Sql {
+    postgres: "\
+-- record: the notifications that are new, in the order of their identity
+insert into notifications
+  (id, request_id, request_id_is_ours, content_hash, received_at, peer, organization,
+   peer_address, peer_certificate, sealed_by, key, flags, sealed_body)
+select
+  id, request_id, request_id_is_ours, decode(content_hash, 'hex'), received_at, peer, organization,
+  peer_address, peer_certificate, sealed_by, key, flags, sealed_body
+from rows from (
+  json_to_recordset($1::json) as (
+    id uuid, identity text, request_id text, request_id_is_ours boolean, content_hash text,
+    received_at timestamptz, peer text, organization text, peer_address text, peer_certificate text,
+    sealed_by text, key text, flags text[]),
+  unnest($2)
+) as told (
+  id, identity, request_id, request_id_is_ours, content_hash, received_at, peer, organization,
+  peer_address, peer_certificate, sealed_by, key, flags, sealed_body)
+order by identity collate \"C\", content_hash collate \"C\", id
+on conflict do nothing
+returning id
+",
+    sqlite: "\
+-- record: the notifications that are new, in the order of their identity
+insert into notifications
+  (id, request_id, request_id_is_ours, content_hash, received_at, peer, organization,
+   peer_address, peer_certificate, sealed_by, key, flags, sealed_body)
+select
+  value ->> 'id', value ->> 'request_id', value ->> 'request_id_is_ours', unhex(value ->> 'content_hash'),
+  value ->> 'received_at', value ->> 'peer', value ->> 'organization',
+  value ->> 'peer_address', value ->> 'peer_certificate', value ->> 'sealed_by',
+  value ->> 'key', value -> 'flags', unhex($2 ->> told.key)
+from json_each($1) as told
+where true
+order by told.key
+on conflict do nothing
+returning id
+",
+};
+
+pub(super) const COUNT_NOTIFICATIONS: Sql = Sql {
+    postgres: "\
+-- record: count notifications told again on the first telling
+with first as (
+  select notifications.id, again.times
+  from json_to_recordset($1::json) as again (identity text, content_hash text, times bigint)
+  join notifications
+    on (case when request_id_is_ours then '' else request_id end) = again.identity
+    and notifications.content_hash = decode(again.content_hash, 'hex')
+  order by notifications.id
+  for update of notifications
+)
+update notifications
+set repeats = repeats + first.times
+from first
+where notifications.id = first.id
+returning notifications.id, request_id, request_id_is_ours, content_hash
+",
+    sqlite: "\
+-- record: count notifications told again on the first telling
+update notifications
+set repeats = repeats + (again.value ->> 'times')
+from json_each($1) as again
+where (case when request_id_is_ours then '' else request_id end) = again.value ->> 'identity'
+  and content_hash = unhex(again.value ->> 'content_hash')
+returning id, request_id, request_id_is_ours, content_hash
+",
+};
+
+pub(super) const ADD_TOKENS: Sql = Sql {
+    postgres: "\
+-- record: a row for every token, so that there is something to lock
+insert into tokens (namespace, token_unique_reference, updated_at)
+select namespace, token_unique_reference, $2
+from json_to_recordset($1::json) as spoken_of (namespace text, token_unique_reference text)
+order by namespace collate \"C\", token_unique_reference collate \"C\"
+on conflict do nothing
+",
+    sqlite: "\
+-- record: a row for every token, as on Postgres
+insert into tokens (namespace, token_unique_reference, updated_at)
+select value ->> 'namespace', value ->> 'token_unique_reference', $2
+from json_each($1)
+where true
+on conflict do nothing
+",
+};
+
+pub(super) const LOCK_TOKENS: Sql = Sql {
+    postgres: "\
+-- record: lock every token spoken of, in one order
+select namespace, token_unique_reference, state
+from json_to_recordset($1::json) as spoken_of (namespace text, token_unique_reference text)
+join tokens using (namespace, token_unique_reference)
+order by namespace collate \"C\", token_unique_reference collate \"C\"
+for update of tokens
+",
+    sqlite: "\
+-- record: every token spoken of (the one writer holds the lock)
+select tokens.namespace, tokens.token_unique_reference, state
+from json_each($1) as spoken_of
+join tokens
+  on tokens.namespace = value ->> 'namespace'
+  and tokens.token_unique_reference = value ->> 'token_unique_reference'
+",
+};
+
+pub(super) const HEARD: Sql = Sql {
+    postgres: "\
+-- record: which statements the journal holds within the retry window
+select namespace, token_unique_reference, journal.statement_hash, received_at, notification_id, token_index
+from json_to_recordset($1::json) as asked (
+  namespace text, token_unique_reference text, statement_hash text, since timestamptz, until timestamptz)
+join token_statements as journal using (namespace, token_unique_reference)
+where journal.statement_hash = decode(asked.statement_hash, 'hex')
+  and received_at between since and until
+",
+    sqlite: "\
+-- record: which statements the journal holds within the retry window
+select
+  journal.namespace, journal.token_unique_reference, statement_hash, received_at, notification_id, token_index
+from json_each($1) as asked
+join token_statements as journal
+  on journal.namespace = value ->> 'namespace'
+  and journal.token_unique_reference = value ->> 'token_unique_reference'
+  and statement_hash = unhex(value ->> 'statement_hash')
+where received_at between value ->> 'since' and value ->> 'until'
+",
+};
+
+pub(super) const UPDATE_TOKENS: Sql = Sql {
+    postgres: "\
+-- record: the tokens as they are now
+update tokens
+set
+  token_requestor_id = now.token_requestor_id,
+  status = now.status,
+  suspended_by = now.suspended_by,
+  status_at = now.status_at,
+  reason_code = now.reason_code,
+  token_info = now.token_info,
+  product_config = now.product_config,
+  sequence = now.sequence,
+  provisional = now.provisional,
+  doubts = now.doubts,
+  number_notification_id = now.number_notification_id,
+  state = now.state,
+  updated_at = $2
+from json_to_recordset($1::json) as now (
+  namespace text, token_unique_reference text, token_requestor_id text, status text, suspended_by text[],
+  status_at timestamptz, reason_code text, token_info jsonb, product_config jsonb, sequence bigint,
+  provisional boolean, doubts text[], number_notification_id uuid, state json)
+where tokens.namespace = now.namespace
+  and tokens.token_unique_reference = now.token_unique_reference
+",
+    sqlite: "\
+-- record: the tokens as they are now
+update tokens
+set
+  token_requestor_id = value ->> 'token_requestor_id',
+  status = value ->> 'status',
+  suspended_by = value -> 'suspended_by',
+  status_at = value ->> 'status_at',
+  reason_code = value ->> 'reason_code',
+  token_info = value -> 'token_info',
+  product_config = value -> 'product_config',
+  sequence = value ->> 'sequence',
+  provisional = value ->> 'provisional',
+  doubts = value -> 'doubts',
+  number_notification_id = value ->> 'number_notification_id',
+  state = value -> 'state',
+  updated_at = $2
+from json_each($1) as now
+where tokens.namespace = value ->> 'namespace'
+  and tokens.token_unique_reference = value ->> 'token_unique_reference'
+",
+};
+
+pub(super) const INSERT_STATEMENTS: Sql = Sql {
+    postgres: "\
+-- record: what was said, in the journal
+insert into token_statements
+  (notification_id, token_index, statement_hash, namespace, token_unique_reference, verdict, sequence,
+   status, status_at, reason_code, flags, unrecognized, repeats, received_at)
+select
+  notification_id, token_index, decode(statement_hash, 'hex'), namespace, token_unique_reference, verdict, sequence,
+  status, status_at, reason_code, flags, unrecognized, repeats, received_at
+from json_to_recordset($1::json) as said (
+  notification_id uuid, token_index integer, statement_hash text, namespace text, token_unique_reference text,
+  verdict text, sequence bigint, status text, status_at timestamptz, reason_code text, flags text[],
+  unrecognized jsonb, repeats bigint, received_at timestamptz)
+",
+    sqlite: "\
+-- record: what was said, in the journal
+insert into token_statements
+  (notification_id, token_index, statement_hash, namespace, token_unique_reference, verdict, sequence,
+   status, status_at, reason_code, flags, unrecognized, repeats, received_at)
+select
+  value ->> 'notification_id', value ->> 'token_index', unhex(value ->> 'statement_hash'),
+  value ->> 'namespace', value ->> 'token_unique_reference', value ->> 'verdict', value ->> 'sequence',
+  value ->> 'status', value ->> 'status_at', value ->> 'reason_code', value -> 'flags',
+  value -> 'unrecognized', value ->> 'repeats', value ->> 'received_at'
+from json_each($1)
+",
+};
+
+pub(super) const COUNT_STATEMENTS: Sql = Sql {
+    postgres: "\
+-- record: count statements heard again on the journal's row (the tokens' locks order this)
+update token_statements as journal
+set repeats = repeats + again.times
+from json_to_recordset($1::json) as again (
+  notification_id uuid, token_index integer, statement_hash text, times bigint)
+where journal.notification_id = again.notification_id
+  and journal.token_index = again.token_index
+  and journal.statement_hash = decode(again.statement_hash, 'hex')
+",
+    sqlite: "\
+-- record: count statements heard again on the journal's row
+update token_statements
+set repeats = repeats + (value ->> 'times')
+from json_each($1) as again
+where notification_id = value ->> 'notification_id'
+  and token_index = value ->> 'token_index'
+  and statement_hash = unhex(value ->> 'statement_hash')
+",
+};
+
+pub(super) const INSERT_TRANSITIONS: Sql = Sql {
+    postgres: "\
+-- record: what changed
+insert into token_transitions
+  (namespace, token_unique_reference, sequence, kind, from_status, to_status, status_at, reason_code,
+   changes, notification_id, recorded_at)
+select
+  namespace, token_unique_reference, sequence, kind, from_status, to_status, status_at, reason_code,
+  changes, notification_id, $2
+from json_to_recordset($1::json) as changed (
+  namespace text, token_unique_reference text, sequence bigint, kind text, from_status text, to_status text,
+  status_at timestamptz, reason_code text, changes jsonb, notification_id uuid)
+",
+    sqlite: "\
+-- record: what changed
+insert into token_transitions
+  (namespace, token_unique_reference, sequence, kind, from_status, to_status, status_at, reason_code,
+   changes, notification_id, recorded_at)
+select
+  value ->> 'namespace', value ->> 'token_unique_reference', value ->> 'sequence', value ->> 'kind',
+  value ->> 'from_status', value ->> 'to_status', value ->> 'status_at', value ->> 'reason_code',
+  value -> 'changes', value ->> 'notification_id', $2
+from json_each($1)
+",
+};
+
+pub(super) const INSERT_UNREADABLE: Sql = Sql {
+    postgres: "\
+-- record: the tokens that could not be read, pointing at the sealed body
+insert into quarantine
+  (id, received_at, peer, organization, peer_address, peer_certificate, body_bytes, sealed_by,
+   notification_id, token_index, reason, detail, keys_tried)
+select
+  id, received_at, peer, organization, peer_address, peer_certificate, body_bytes, sealed_by,
+  notification_id, token_index, 'unreadable_token', detail, ''
+from json_to_recordset($1::json) as unreadable (
+  id uuid, received_at timestamptz, peer text, organization text, peer_address text, peer_certificate text,
+  body_bytes bigint, sealed_by text, notification_id uuid, token_index integer, detail text)
+on conflict do nothing
+",
+    sqlite: "\
+-- record: the tokens that could not be read, pointing at the sealed body
+insert into quarantine
+  (id, received_at, peer, organization, peer_address, peer_certificate, body_bytes, sealed_by,
+   notification_id, token_index, reason, detail, keys_tried)
+select
+  value ->> 'id', value ->> 'received_at', value ->> 'peer', value ->> 'organization',
+  value ->> 'peer_address', value ->> 'peer_certificate', value ->> 'body_bytes', value ->> 'sealed_by',
+  value ->> 'notification_id', value ->> 'token_index', 'unreadable_token', value ->> 'detail', ''
+from json_each($1)
+where true
+on conflict do nothing
+",
+};

@@ -1,0 +1,77 @@
+//! SQLite: one file, one writer, a few readers.
+//!
+//! Another process (the command line) may have the same file open; the write-ahead log lets it read
+//! while we write, and the busy timeout lets both write in turn.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{Connection, SqliteConnection};
+
+use super::Error;
+use crate::domain::masked::Secret;
+
+/// One file, opened for writing or for reading.
+pub(super) struct File {
+    options: SqliteConnectOptions,
+    begin: &'static str,
+}
+
+impl File {
+    /// Opened for writing; made if it is missing, with its folder.
+    pub(super) fn to_write(url: &Secret, deadline: Duration) -> Result<Self, Error> {
+        let options = options(url, deadline)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // The answer that follows a commit means that it is on disk.
+            .synchronous(SqliteSynchronous::Full);
+        make_folder_of(options.get_filename())?;
+        Ok(File {
+            options,
+            // At once the writer: a reader that turns into one may find that another was faster.
+            begin: "begin immediate",
+        })
+    }
+
+    /// Opened for reading.
+    pub(super) fn to_read(url: &Secret, deadline: Duration) -> Result<Self, Error> {
+        Ok(File {
+            options: options(url, deadline)?.pragma("query_only", "on"),
+            begin: "begin",
+        })
+    }
+
+    /// A new connection.
+    pub(super) async fn connect(&self) -> Result<SqliteConnection, Error> {
+        Ok(SqliteConnection::connect_with(&self.options).await?)
+    }
+
+    /// How its transactions begin.
+    pub(super) fn begin(&self) -> &'static str {
+        self.begin
+    }
+}
+
+fn options(url: &Secret, deadline: Duration) -> Result<SqliteConnectOptions, Error> {
+    let options: SqliteConnectOptions = url
+        .expose()
+        .parse()
+        .map_err(|_| Error::Unavailable("key `store.url`: not a URL like sqlite://data/receiver.db".to_owned()))?;
+    if url.expose().contains(":memory:") || url.expose().contains("mode=memory") {
+        let text = "key `store.url`: memory outlives no crash; name a file, like sqlite://data/receiver.db";
+        return Err(Error::Unavailable(text.to_owned()));
+    }
+    Ok(options
+        .foreign_keys(true)
+        // Shorter than the verb's own deadline, so that it is this one that ends the wait and says why.
+        .busy_timeout(deadline / 2))
+}
+
+fn make_folder_of(file: &Path) -> Result<(), Error> {
+    let Some(folder) = file.parent() else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(folder)
+        .map_err(|error| Error::Unavailable(format!("folder `{}`: {}", folder.display(), error.kind())))
+}
