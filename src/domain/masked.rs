@@ -45,7 +45,11 @@ pub fn mask_value(value: &mut Value) -> bool {
         Value::String(text) => mask_text(text),
         Value::Number(number) => {
             let text = number.to_string();
-            let clean = without_numbers(&text);
+            let clean = if number.is_f64() {
+                without_floats(&text)
+            } else {
+                without_numbers(&text)
+            };
             let found = clean != text;
             if found {
                 *value = Value::String(clean);
@@ -56,6 +60,16 @@ pub fn mask_value(value: &mut Value) -> bool {
         Value::Object(map) => mask_map(map),
         Value::Null | Value::Bool(_) => false,
     }
+}
+
+/// A point hides a number's run; an exponent may hide its end.
+fn without_floats(text: &str) -> String {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let cut = text.contains('e') && digits.len() >= RUN_MIN;
+    if cut || without_numbers(&digits) != digits {
+        return masked(text);
+    }
+    text.to_owned()
 }
 
 /// [`mask_value`] for an object's keys and values.
@@ -151,6 +165,19 @@ mod tests {
             without_numbers("555-555-0100 and 5204730000001202"),
             "555-555-0100 and 5204730000001202"
         );
+    }
+
+    #[test]
+    fn a_point_or_an_exponent_hides_no_number() {
+        for mut value in [
+            json!(5204.730000001201),
+            json!(5.204730000001201e15),
+            json!(5.2047300000012e29),
+        ] {
+            assert!(mask_value(&mut value), "{value}");
+            assert!(!value.to_string().contains("473"), "{value}");
+        }
+        assert!(!mask_value(&mut json!(0.25)));
     }
 
     #[test]
