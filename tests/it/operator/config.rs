@@ -391,7 +391,7 @@ fn what_cannot_be_right_is_refused() {
             "callback.tls.client_auth",
         ),
         ("[callback.forwarded]", "form = 'aws'", "callback.forwarded"),
-        ("[[keys]]", "fingerprints = ['not hex']", "keys[0].fingerprints[0]"),
+        ("[[keys]]", "fingerprints = ['']", "keys[0].fingerprints[0]"),
         ("[store]", "url = 'mysql://app:hunter2@db'", "store.url"),
         ("[store]", "url = ['postgres://a/b', 'sqlite://c']", "store.url"),
         ("[store]", "url = ['sqlite://b', 'sqlite://c']", "store.url"),
