@@ -1,3 +1,114 @@
-//! The command line.
+//! The command line: parses, loads the configuration, runs one subcommand.
+//!
+//! Its exit code is 0 if it is done, 1 if the thing asked about is not well or not there,
+//! 2 if the call or the configuration is wrong. Results go to standard output, logs to standard error.
 
-pub mod simulate;
+mod check;
+mod migrate;
+mod output;
+mod quarantine;
+mod serve;
+mod token;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+
+use crate::clock::{Clock, SystemClock};
+use crate::config;
+use crate::config::settings::Settings;
+use crate::store::SharedStore;
+
+const NOT_WELL: u8 = 1;
+const MISUSED: u8 = 2;
+
+/// Receives Mastercard's MDES token notifications over mutual TLS, commits each state change, and answers
+/// only when it is on disk.
+#[derive(Debug, Parser)]
+#[command(name = "mdes-receiver", version, max_term_width = 100, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// The configuration file (TOML). Without one, only the environment and --setting are read.
+    #[arg(long, global = true, value_name = "FILE", env = "MDES_RECEIVER_CONFIG")]
+    config: Option<PathBuf>,
+
+    /// Overrides one key, whatever the file and the environment say; may be repeated.
+    /// Other users of this machine can see it: no secrets here.
+    #[arg(long = "setting", global = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    settings: Vec<(String, String)>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Something is wrong, and it is three in the morning:
+  mdes-receiver check                 what is wrong, and what to do about it, one line for each finding
+  mdes-receiver quarantine list       what came in and could not be used: nothing is lost
+  mdes-receiver token show DWSPMC…    what is known of one token, and how it came to be known
+
+Exit codes: 0 done · 1 what was asked about is not well, or not there · 2 the call or the configuration is wrong
+
+Every key of the configuration: config/example.toml";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the receiver until it is told to stop (SIGTERM finishes what it accepted; SIGHUP reloads files).
+    Serve,
+    /// Bring the store's schema up to this version.
+    Migrate,
+    /// Look at everything that can be wrong: configuration, files, certificates, keys, store, ports.
+    Check(check::CheckArgs),
+    /// What is known of a token, and how it came to be known.
+    Token(token::TokenArgs),
+    /// What came in and could not be used: look at it, read it again, or set it aside.
+    Quarantine(quarantine::QuarantineArgs),
+}
+
+/// Runs the command and says how it went.
+pub fn run(cli: Cli) -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&error.into()),
+    };
+    runtime.block_on(dispatch(cli)).unwrap_or_else(|error| complain(&error))
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    let settings = || load(&cli);
+    match &cli.command {
+        Command::Serve => serve::run(settings()?).await,
+        Command::Migrate => migrate::run(&settings()?).await,
+        Command::Check(args) => check::run(args, settings(), SystemClock.now()).await,
+        Command::Token(args) => token::run(args, &settings()?).await,
+        Command::Quarantine(args) => quarantine::run(args, &settings()?, SystemClock.now()).await,
+    }
+}
+
+fn load(cli: &Cli) -> Result<Settings, config::Error> {
+    // A variable that is not UTF-8 is none of ours.
+    let env =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    config::load(cli.config.as_deref(), &cli.settings, env)
+}
+
+/// One error, one line. What the operator wrote is told apart from what the world did.
+fn complain(error: &anyhow::Error) -> ExitCode {
+    eprintln!("mdes-receiver: {error:#}");
+    let code = if error.is::<config::Error>() { MISUSED } else { NOT_WELL };
+    ExitCode::from(code)
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    let parts = text
+        .split_once('=')
+        .ok_or("must be KEY=VALUE, such as store.url=sqlite://data/receiver.db")?;
+    Ok((parts.0.trim().to_owned(), parts.1.to_owned()))
+}
+
+/// The memory that the settings name; whether it answers shows with the first question.
+async fn open_store(settings: &Settings) -> anyhow::Result<SharedStore> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    Ok(crate::store::open(&settings.store, clock).await?)
+}

@@ -1,4 +1,6 @@
 //! Over HTTP: the callback and the admin side. Nothing else of the house knows an HTTP type.
 
-pub mod body;
+pub mod admin;
+mod body;
 pub mod callback;
+pub mod health;

@@ -1,2 +1,10 @@
 //! Parse, run, exit code.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use mdes_receiver::cli::{self, Cli};
+
+fn main() -> ExitCode {
+    cli::run(Cli::parse())
+}

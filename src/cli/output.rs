@@ -1,0 +1,82 @@
+//! What the commands print: tables for people, JSON for programs.
+//!
+//! What strangers wrote (references, reasons, names) is escaped, so that it cannot speak to the terminal.
+
+use std::io::Write;
+
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// To standard output. A reader that has gone away (`| head`) is no error.
+pub(super) fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// One JSON value, indented.
+pub(super) fn print_json(value: &Value) {
+    print(&format!("{value:#}\n"));
+}
+
+/// Rows under a header, each column as wide as its widest cell; nothing but `none` if there are no rows.
+pub(super) fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
+    if rows.is_empty() {
+        return "none\n".to_owned();
+    }
+    let rows: Vec<[String; N]> = rows
+        .iter()
+        .map(|row| row.each_ref().map(|cell| escaped(cell)))
+        .collect();
+    let mut widths = header.map(|cell| cell.chars().count());
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |cells: &[&str; N]| {
+        let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        let line = padded.collect::<Vec<_>>().join("  ");
+        format!("{}\n", line.trim_end())
+    };
+    let body = rows.iter().map(|row| line(&row.each_ref().map(String::as_str)));
+    std::iter::once(line(&header)).chain(body).collect()
+}
+
+/// Names and values, one a line, the values in one column.
+pub(super) fn pairs(pairs: &[(&str, String)]) -> String {
+    let width = pairs.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let line = |(name, value): &(&str, String)| format!("{name:width$}  {}\n", escaped(value));
+    pairs.iter().map(line).collect()
+}
+
+/// `text` with what would move a cursor, ring a bell or start a line made visible.
+pub(super) fn escaped(text: &str) -> String {
+    let escape = |c: char| {
+        if c.is_control() {
+            c.escape_default().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    text.chars().map(escape).collect()
+}
+
+/// To the millisecond, in UTC; a dash where there is no time.
+pub(super) fn time(at: Option<OffsetDateTime>) -> String {
+    at.map_or_else(dash, |at| {
+        let at = at.to_offset(time::UtcOffset::UTC);
+        let millis = at.nanosecond() / 1_000_000 * 1_000_000;
+        rfc3339(at.replace_nanosecond(millis).unwrap_or(at))
+    })
+}
+
+/// In full, for programs.
+pub(super) fn rfc3339(at: OffsetDateTime) -> String {
+    at.format(&Rfc3339).unwrap_or_else(|_| at.to_string())
+}
+
+/// A dash where there is nothing.
+pub(super) fn dash() -> String {
+    "-".to_owned()
+}

@@ -1,0 +1,90 @@
+//! `token`: what is known of a token, and how it came to be known.
+
+mod json;
+mod told;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::{NOT_WELL, open_store, output};
+use crate::config::settings::Settings;
+use crate::domain::id::TokenReference;
+use crate::store::SharedStore;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mdes-receiver token show DWSPMC000000000132d72d4fcb2f4136a0532d3093ff1a45
+  mdes-receiver token list --limit 20
+  mdes-receiver token list --json | jq '.[] | select(.provisional)'")]
+pub(super) struct TokenArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// One token: its status, its data, what changed it, and everything that was heard of it.
+    Show {
+        /// Its tokenUniqueReference.
+        reference: String,
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+        /// How many changes and how many statements at most: the newest.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+    /// Tokens in the order of their references.
+    List {
+        /// Begin after this reference.
+        #[arg(long, value_name = "REFERENCE")]
+        after: Option<String>,
+        /// How many at most.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) async fn run(args: &TokenArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let store = open_store(settings).await?;
+    let done = match &args.command {
+        Command::Show { reference, json, limit } => show(&store, reference, *json, *limit).await,
+        Command::List { after, limit, json } => list(&store, after.as_deref(), *limit, *json).await,
+    };
+    store.close().await;
+    done
+}
+
+async fn show(store: &SharedStore, reference: &str, as_json: bool, limit: u32) -> anyhow::Result<ExitCode> {
+    let reference = TokenReference::mdes(reference);
+    let Some(kept) = store.token(&reference).await? else {
+        let reference = output::escaped(&reference.to_string());
+        eprintln!("token {reference} was never heard of: `mdes-receiver token list` shows those that were");
+        return Ok(ExitCode::from(NOT_WELL));
+    };
+    let before = kept.token.sequence.saturating_sub(u64::from(limit));
+    let transitions = store.transitions(&reference, before, limit).await?;
+    let statements = store.statements(&reference, limit).await?;
+    if as_json {
+        output::print_json(&json::story(&kept, &transitions, &statements));
+    } else {
+        output::print(&told::story(&kept, &transitions, &statements));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(store: &SharedStore, after: Option<&str>, limit: u32, as_json: bool) -> anyhow::Result<ExitCode> {
+    let after = after.map(TokenReference::mdes);
+    let tokens = store.tokens(after.as_ref(), limit).await?;
+    if as_json {
+        output::print_json(&tokens.iter().map(json::token).collect());
+    } else {
+        output::print(&told::list(&tokens, limit));
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,114 @@
+//! The admin side: pages that only read, for those who are meant to be here.
+//!
+//! A page in an operator's browser may call any address by a name of its own (DNS rebinding): a request whose
+//! Host header bears none of our names is refused before anything is looked at. Where it listens, and its TLS,
+//! is another's business.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{ALLOW, CACHE_CONTROL, HOST, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio_util::sync::CancellationToken;
+
+use super::health;
+use crate::config::settings::Admin;
+use crate::store::SharedStore;
+use crate::telemetry::Metrics;
+
+/// What the admin pages look at.
+#[derive(Clone)]
+pub struct AdminState {
+    /// The memory, asked whether it would keep something.
+    pub store: SharedStore,
+    /// What was counted.
+    pub metrics: Metrics,
+    /// Cancelled when a stop begins: not ready from then on.
+    pub stopping: CancellationToken,
+}
+
+/// `/livez`, `/readyz` and `/metrics`; anything else is a plain 404 or 405, a strange Host header a 421.
+pub fn router(state: AdminState, settings: &Admin) -> Router {
+    let hosts = Arc::new(Hosts {
+        listen: settings.listen,
+        names: settings.hosts.clone(),
+    });
+    Router::new()
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .fallback(not_found)
+        .method_not_allowed_fallback(only_reading)
+        .layer(middleware::from_fn_with_state(hosts, guard))
+        .with_state(state)
+}
+
+async fn not_found() -> (StatusCode, &'static str) {
+    (
+        StatusCode::NOT_FOUND,
+        "not found: there is /livez, /readyz and /metrics\n",
+    )
+}
+
+async fn only_reading() -> impl IntoResponse {
+    let text = "method not allowed: these pages only answer GET and HEAD\n";
+    (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, HEAD")], text)
+}
+
+async fn guard(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) -> Response {
+    let mut response = if hosts.admit(&request) {
+        next.run(request).await
+    } else {
+        let text = "misdirected: the Host header bears no name of this admin listener; if it should, add it to `admin.hosts`\n";
+        (StatusCode::MISDIRECTED_REQUEST, text).into_response()
+    };
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// The names that a request may call us by.
+struct Hosts {
+    listen: SocketAddr,
+    names: Vec<String>,
+}
+
+impl Hosts {
+    fn admit(&self, request: &Request) -> bool {
+        called(request.uri(), request.headers()).is_some_and(|host| self.knows(&host))
+    }
+
+    /// The port is not looked at: whoever forwards one may choose another.
+    fn knows(&self, host: &str) -> bool {
+        let host = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .trim_end_matches('.')
+            .to_ascii_lowercase();
+        match host.parse::<IpAddr>() {
+            // Rebinding needs a name; behind an unspecified address any address may be ours.
+            Ok(address) => address.is_loopback() || self.listen.ip().is_unspecified() || address == self.listen.ip(),
+            Err(_) => host == "localhost" || self.names.contains(&host),
+        }
+    }
+}
+
+/// The host that the request names: in HTTP/2 its authority, in HTTP/1.1 its one Host header.
+fn called(uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    if let Some(authority) = uri.authority() {
+        return Some(authority.host().to_owned());
+    }
+    let mut values = headers.get_all(HOST).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let authority: Authority = value.to_str().ok()?.parse().ok()?;
+    Some(authority.host().to_owned())
+}

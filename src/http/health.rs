@@ -1,0 +1,41 @@
+//! Alive, ready, and what was counted.
+//!
+//! The answers are for supervisors and for people with `curl`: a word or a sentence of plain text, never a secret.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+
+use super::admin::AdminState;
+
+/// What `/livez` says; `check` knows by it that a port that is taken is taken by us.
+pub const ALIVE: &str = "mdes-receiver is alive\n";
+
+const READY_WITHIN: Duration = Duration::from_secs(2);
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// `GET /livez`: 200 as long as this program answers at all.
+pub async fn live() -> &'static str {
+    ALIVE
+}
+
+/// `GET /readyz`: 200 if a notification would be kept now; else 503 with the reason.
+pub async fn ready(State(state): State<AdminState>) -> (StatusCode, String) {
+    let not_ready = |why: String| (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n"));
+    if state.stopping.is_cancelled() {
+        return not_ready("stopping".to_owned());
+    }
+    match tokio::time::timeout(READY_WITHIN, state.store.ready()).await {
+        Ok(Ok(())) => (StatusCode::OK, "ready\n".to_owned()),
+        Ok(Err(error)) => not_ready(error.to_string()),
+        Err(_) => not_ready(format!("the store did not answer within {} s", READY_WITHIN.as_secs())),
+    }
+}
+
+/// `GET /metrics`: everything that is counted, in the OpenMetrics text format.
+pub async fn metrics(State(state): State<AdminState>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, OPEN_METRICS)], state.metrics.text())
+}

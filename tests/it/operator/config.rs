@@ -1,0 +1,492 @@
+//! A configuration means what it says, or an error says which key, where, and what to write instead.
+
+use std::path::Path;
+
+use mdes_receiver::config::settings::{ForwardedProof, Payload, Settings};
+use mdes_receiver::config::{self, Error};
+use tempfile::TempDir;
+
+const SMALLEST: &str = r#"
+[callback]
+response_host = "tokens.merchant.example"
+[callback.tls]
+certificate = "server.pem"
+private_key = "server.key"
+client_roots = ["mastercard-roots.pem"]
+[[keys]]
+private_key = "decrypt.key"
+"#;
+
+/// An operator with a file, an environment and a command line.
+#[derive(Default)]
+struct Operator {
+    file: String,
+    env: Vec<(String, String)>,
+    flags: Vec<(String, String)>,
+}
+
+fn operator(file: &str) -> Operator {
+    Operator {
+        file: file.to_owned(),
+        ..Operator::default()
+    }
+}
+
+impl Operator {
+    fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn flag(mut self, key: &str, value: &str) -> Self {
+        self.flags.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn loads(self) -> Result<Settings, Error> {
+        let folder = TempDir::new().expect("a temporary folder");
+        let path = folder.path().join("receiver.toml");
+        std::fs::write(&path, &self.file).expect("the folder is writable");
+        config::load(Some(&path), &self.flags, self.env)
+    }
+
+    fn settings(self) -> Settings {
+        self.loads().expect("a good configuration")
+    }
+
+    /// The sentence, without the temporary folder's name.
+    fn refusal(self) -> String {
+        let folder = TempDir::new().expect("a temporary folder");
+        let path = folder.path().join("receiver.toml");
+        std::fs::write(&path, &self.file).expect("the folder is writable");
+        let error = config::load(Some(&path), &self.flags, self.env).expect_err("a bad configuration");
+        assert!(!format!("{error:?}").contains("hunter2"), "no secret in {error:?}");
+        error.to_string().replace(&format!("{}/", folder.path().display()), "")
+    }
+}
+
+/// The smallest file with one line changed or added after `[table]`.
+fn with(table: &str, lines: &str) -> String {
+    let header = format!("{table}\n");
+    if SMALLEST.contains(&header) {
+        SMALLEST.replace(&header, &format!("{header}{lines}\n"))
+    } else {
+        format!("{SMALLEST}{header}{lines}\n")
+    }
+}
+
+#[test]
+fn the_smallest_file_means_the_defaults_of_the_example() {
+    let example = include_str!("../../../config/example.toml");
+    let (example, smallest) = (operator(example).settings(), operator(SMALLEST).settings());
+    let without_folder = |settings: &Settings| {
+        let text = format!("{settings:?}").replace(&settings.store.urls[0].expose().to_owned(), "");
+        let folder = settings.keys[0].private_key.parent().expect("it stands in a folder");
+        text.replace(&folder.display().to_string(), "")
+    };
+    assert_eq!(without_folder(&example), without_folder(&smallest));
+    let database = |settings: &Settings| settings.store.urls[0].expose().rsplit('/').take(2).collect::<String>();
+    assert_eq!(database(&example), database(&smallest));
+}
+
+#[test]
+fn the_contract_of_the_issue_is_understood() {
+    let settings = operator(
+        r#"
+[callback]
+listen = "127.0.0.1:8443"
+context_root = ""
+response_host = "tokens.merchant.example"
+[callback.tls]
+certificate = "server.pem"
+private_key = "server.key"
+client_roots = ["mastercard-roots.pem"]
+client_names = ["ws.mastercard.com"]
+[[keys]]
+private_key = "decrypt.key"
+certificate = "decrypt.pem"
+fingerprints = []
+[store]
+url = "sqlite://data/receiver.db"
+[admin]
+listen = "127.0.0.1:9443"
+"#,
+    )
+    .settings();
+    assert_eq!(settings.callback.listen.to_string(), "127.0.0.1:8443");
+    assert_eq!(settings.callback.tls.peers[0].names, ["ws.mastercard.com"]);
+    assert_eq!(settings.callback.payload, Payload::Encrypted);
+    assert_eq!(settings.callback.limits.handshake.as_secs(), 10);
+    assert_eq!(settings.callback.limits.connections_max, 12_000);
+    assert!(settings.envelope.try_all && settings.store.migrate_on_start);
+}
+
+#[test]
+fn relative_paths_stand_against_the_folder_of_the_file() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("receiver.toml");
+    std::fs::write(&path, with("[callback.tls]", "crls = [\"/abs/list.crl\"]")).expect("the folder is writable");
+    let flags = [("keys".to_owned(), r#"[{ private_key = "other.key" }]"#.to_owned())];
+    let settings = config::load(Some(&path), &flags, []).expect("a good configuration");
+    assert_eq!(settings.callback.tls.certificate, folder.path().join("server.pem"));
+    assert_eq!(settings.callback.tls.crls, [Path::new("/abs/list.crl")]);
+    assert_eq!(settings.keys[0].private_key, folder.path().join("other.key"));
+    let url = format!("sqlite://{}/data/receiver.db", folder.path().display());
+    assert_eq!(settings.store.urls[0].expose(), url);
+}
+
+#[test]
+fn the_environment_overrides_the_file_and_flags_override_both() {
+    let file = with("[admin]", "listen = \"127.0.0.1:1\"");
+    let by_environment = || operator(&file).env("MDES_RECEIVER__ADMIN__LISTEN", "127.0.0.1:2");
+    assert_eq!(operator(&file).settings().admin.listen.port(), 1);
+    assert_eq!(by_environment().settings().admin.listen.port(), 2);
+    let by_flag = by_environment().flag("admin.listen", "127.0.0.1:3");
+    assert_eq!(by_flag.settings().admin.listen.port(), 3);
+}
+
+#[test]
+fn the_environment_alone_is_enough() {
+    let env = [
+        ("CALLBACK__RESPONSE_HOST", "tokens.merchant.example"),
+        ("CALLBACK__TLS__CERTIFICATE", "/etc/server.pem"),
+        ("CALLBACK__TLS__PRIVATE_KEY", "/etc/server.key"),
+        ("CALLBACK__TLS__CLIENT_ROOTS", "/etc/old.pem, /etc/new.pem"),
+        (
+            "CALLBACK__TLS__CLIENT_NAMES",
+            r#"["ws.mastercard.com", "WS2.mastercard.com"]"#,
+        ),
+        ("CALLBACK__TLS__CLIENT_EKU_REQUIRED", "false"),
+        ("CALLBACK__LIMITS__BODY_SECS", "3"),
+        (
+            "KEYS",
+            r#"[{ private_key = "/etc/a.p12", password = "hunter2" }, { private_key = "/etc/b.key" }]"#,
+        ),
+        ("STORE__URL", "postgres://one/db,postgres://two/db"),
+    ];
+    let env = env.map(|(name, value)| (format!("MDES_RECEIVER__{name}"), value.to_owned()));
+    let settings = config::load(None, &[], env).expect("a good configuration");
+    let rule = &settings.callback.tls.peers[0];
+    assert_eq!(rule.roots, [Path::new("/etc/old.pem"), Path::new("/etc/new.pem")]);
+    assert_eq!(rule.names, ["ws.mastercard.com", "ws2.mastercard.com"]);
+    assert!(!settings.callback.tls.client_eku_required);
+    assert_eq!(settings.callback.limits.body.as_secs(), 3);
+    assert_eq!(settings.keys.len(), 2);
+    assert_eq!(settings.store.urls.len(), 2);
+}
+
+#[test]
+fn a_comma_in_the_options_of_one_url_makes_no_list() {
+    let url = "postgres://host/db?options=-csearch_path=a,b";
+    let settings = operator(SMALLEST).env("MDES_RECEIVER__STORE__URL", url).settings();
+    assert_eq!(
+        settings.store.urls.iter().map(|url| url.expose()).collect::<Vec<_>>(),
+        [url]
+    );
+}
+
+#[test]
+fn a_value_reads_the_environment_where_it_says_so() {
+    let file = with("[store]", r#"url = "postgres://app:${DB_PASSWORD}@db/tokens?x=$${y}""#);
+    let settings = operator(&file).env("DB_PASSWORD", "hunter2").settings();
+    let url = settings.store.urls[0].expose().to_owned();
+    assert_eq!(url, "postgres://app:hunter2@db/tokens?x=${y}");
+
+    let file = with("[callback.limits]", r#"body_secs = "${BODY_SECS}""#);
+    assert_eq!(
+        operator(&file)
+            .env("BODY_SECS", "7")
+            .settings()
+            .callback
+            .limits
+            .body
+            .as_secs(),
+        7
+    );
+
+    let file = with("[store]", r#"url = "${URL}""#);
+    let twice = operator(&file)
+        .env("URL", "postgres://${HOST}/db")
+        .env("HOST", "db")
+        .settings();
+    assert_eq!(
+        twice.store.urls[0].expose(),
+        "postgres://${HOST}/db",
+        "what was read is not read again"
+    );
+}
+
+#[test]
+fn secrets_never_show_in_debug() {
+    let file = with("[store]", r#"url = "postgres://app:hunter2@db/tokens""#).replace(
+        "private_key = \"decrypt.key\"",
+        "private_key = \"decrypt.p12\"\npassword = \"hunter2\"",
+    );
+    let settings = operator(&file).settings();
+    assert_eq!(
+        settings.keys[0].password.as_ref().expect("it was given").expose(),
+        "hunter2"
+    );
+    assert!(!format!("{settings:?}").contains("hunter2"));
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_nearest_known_one() {
+    let refusals = [
+        (
+            with("[callback.tls]", "certficate = \"x\""),
+            "unknown key `callback.tls.certficate`: did you mean `callback.tls.certificate`?",
+        ),
+        (
+            with("[callback]", "connections_max = 5"),
+            "unknown key `callback.connections_max`: did you mean `callback.limits.connections_max`?",
+        ),
+        (
+            with("[stroe]", "url = \"x\""),
+            "unknown key `stroe`: did you mean `store`?",
+        ),
+        (
+            with("[[keys]]", "privat_key = \"x\""),
+            "unknown key `keys[0].privat_key`: did you mean `keys[0].private_key`?",
+        ),
+        (
+            with("[callback.tls]", "kafka_brokers = 1"),
+            "unknown key `callback.tls.kafka_brokers`: see config/example.toml for all keys",
+        ),
+    ];
+    for (file, sentence) in refusals {
+        assert_eq!(operator(&file).refusal(), sentence);
+    }
+    assert_eq!(
+        operator(SMALLEST).env("MDES_RECEIVER__STORE__URI", "x").refusal(),
+        "unknown environment variable `MDES_RECEIVER__STORE__URI`: did you mean `MDES_RECEIVER__STORE__URL`?"
+    );
+    assert_eq!(
+        operator(SMALLEST).flag("store.uri", "x").refusal(),
+        "unknown key `store.uri`: did you mean `store.url`?"
+    );
+}
+
+#[test]
+fn a_wrong_type_is_named_with_its_key_and_where_it_was_given() {
+    let refusals = [
+        (
+            operator(&with("[callback.limits]", "body_secs = \"hunter2\"")),
+            "key `callback.limits.body_secs` in receiver.toml: expected a whole number, found text",
+        ),
+        (
+            operator(&with("[callback.limits]", "body_secs = -1")),
+            "key `callback.limits.body_secs` in receiver.toml: expected a whole number, found a negative number",
+        ),
+        (
+            operator(&with("[callback.tls]", "crls = \"a.crl\"")),
+            "key `callback.tls.crls` in receiver.toml: expected a list, found text",
+        ),
+        (
+            operator(&with("[[keys]]", "password = 12345")),
+            "key `keys[0].password` in receiver.toml: expected text, found a number",
+        ),
+        (
+            operator(&with("[callback]", "payload = \"sealed\"")),
+            "key `callback.payload` in receiver.toml: expected one of `encrypted`, `plain`, `either`, found \"sealed\"",
+        ),
+        (
+            operator(SMALLEST).env("MDES_RECEIVER__STORE__MIGRATE_ON_START", "maybe"),
+            "key `store.migrate_on_start` in environment variable `MDES_RECEIVER__STORE__MIGRATE_ON_START`: \
+          expected true or false, found text",
+        ),
+        (
+            operator(SMALLEST).flag("keys", "hunter2"),
+            "key `keys` in `--setting keys`: expected an array of tables, found text",
+        ),
+    ];
+    for (operator, sentence) in refusals {
+        assert_eq!(operator.refusal(), sentence);
+    }
+}
+
+#[test]
+fn a_missing_key_is_named_with_the_file() {
+    assert_eq!(
+        operator(&SMALLEST.replace("response_host = \"tokens.merchant.example\"", "")).refusal(),
+        "key `callback.response_host` is missing in receiver.toml"
+    );
+    assert_eq!(
+        operator(&SMALLEST.replace("private_key = \"decrypt.key\"", "")).refusal(),
+        "key `keys[0].private_key` is missing in receiver.toml"
+    );
+    assert_eq!(
+        config::load(None, &[], []).expect_err("nothing is given").to_string(),
+        "key `callback.response_host` is missing and no configuration file is named (`--config FILE`)"
+    );
+}
+
+#[test]
+fn an_unset_variable_is_named_with_its_key() {
+    let file = with("[store]", r#"url = "postgres://app:${DB_PASSWORD}@db/tokens""#);
+    assert_eq!(
+        operator(&file).refusal(),
+        "key `store.url` in receiver.toml: environment variable `DB_PASSWORD` is not set"
+    );
+    let file = with("[store]", r#"url = "postgres://app:${DB PASSWORD@db/tokens""#);
+    assert_eq!(
+        operator(&file).refusal(),
+        "key `store.url` in receiver.toml: `${` must be followed by a variable's name and `}`; \
+         write `$${` for these two characters"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_named_with_the_place_and_not_with_the_line() {
+    let refusal = operator("[store]\nurl = \"postgres://app:hunter2@db\nx = 1").refusal();
+    assert!(
+        refusal.starts_with("configuration file receiver.toml: line 2, column "),
+        "{refusal}"
+    );
+    assert!(!refusal.contains("hunter2"), "{refusal}");
+    let refusal = operator("[admin]\n[admin]").refusal();
+    assert_eq!(
+        refusal,
+        "configuration file receiver.toml: line 2, column 2: duplicate key"
+    );
+    let missing = config::load(Some(Path::new("/nowhere/x.toml")), &[], []).expect_err("there is no such file");
+    assert_eq!(
+        missing.to_string(),
+        "configuration file /nowhere/x.toml: No such file or directory (os error 2)"
+    );
+}
+
+#[test]
+fn what_cannot_be_right_is_refused() {
+    let wrong = [
+        ("[callback]", "context_root = 'mdes/'", "callback.context_root"),
+        ("[callback]", "context_root = '/a//b'", "callback.context_root"),
+        ("[callback]", "listen = 'localhost'", "callback.listen"),
+        ("[callback]", "refusal_status = 302", "callback.refusal_status"),
+        (
+            "[callback]",
+            "proxy_protocol_from = ['10.0.0']",
+            "callback.proxy_protocol_from[0]",
+        ),
+        ("[callback.limits]", "idle_secs = 0", "callback.limits.idle_secs"),
+        (
+            "[callback.tls]",
+            "client_pins = ['abcd']",
+            "callback.tls.client_pins[0]",
+        ),
+        (
+            "[callback.tls]",
+            "client_names = ['*.mastercard.com']",
+            "callback.tls.client_names[0]",
+        ),
+        ("[callback.tls]", "client_names = []", "callback.tls.client_names"),
+        (
+            "[callback.tls]",
+            "crl_expiry_enforced = true",
+            "callback.tls.crl_expiry_enforced",
+        ),
+        (
+            "[callback.tls]",
+            "client_auth = 'forwarded'",
+            "callback.tls.client_auth",
+        ),
+        ("[callback.forwarded]", "form = 'aws'", "callback.forwarded"),
+        ("[[keys]]", "fingerprints = ['']", "keys[0].fingerprints[0]"),
+        ("[store]", "url = 'mysql://app:hunter2@db'", "store.url"),
+        ("[store]", "url = ['postgres://a/b', 'sqlite://c']", "store.url"),
+        ("[store]", "url = ['sqlite://b', 'sqlite://c']", "store.url"),
+        ("[store]", "url = 'sqlite://:memory:'", "store.url"),
+        ("[store]", "deadline_secs = 10", "store.deadline_secs"),
+        ("[inbox]", "batch_max = 5000", "inbox.batch_max"),
+        ("[admin]", "listen = '0.0.0.0:9443'", "admin.listen"),
+        ("[admin]", "listen = '127.0.0.1:8443'", "admin.listen"),
+        ("[log]", "filter = 'a=b=c'", "log.filter"),
+    ];
+    for (table, lines, key) in wrong {
+        let refusal = operator(&with(table, lines)).refusal();
+        assert!(
+            refusal.starts_with(&format!("key `{key}` in receiver.toml: ")),
+            "{refusal}"
+        );
+    }
+    let with_scheme = SMALLEST.replace("tokens.merchant", "https://tokens.merchant");
+    assert!(operator(&with_scheme).refusal().contains("without `https://`"));
+    let without_keys = SMALLEST.split("[[keys]]").next().expect("a first part");
+    assert!(operator(without_keys).refusal().contains("at least one decryption key"));
+}
+
+#[test]
+fn a_balancer_without_exactly_one_good_proof_is_refused() {
+    let from = "from = ['10.0.0.0/8']";
+    let secret = "shared_secret = '0123456789abcdef0123456789abcdef'\nshared_secret_header = 'x-s'";
+    let mutual_tls = "[callback.forwarded.mutual_tls]\nroots = ['a']\nnames = ['b']";
+    let wrong = [
+        (secret.to_owned(), "callback.forwarded.from"),
+        (from.to_owned(), "callback.forwarded"),
+        (
+            format!("{from}\nshared_secret_header = 'x-s'\n{mutual_tls}"),
+            "callback.forwarded",
+        ),
+        (format!("{from}\n{secret}\n{mutual_tls}"), "callback.forwarded"),
+        (
+            format!("{from}\nshared_secret = 'hunter2'\nshared_secret_header = 'x-s'"),
+            "callback.forwarded.shared_secret",
+        ),
+    ];
+    for (lines, key) in wrong {
+        let file = with("[callback.tls]", "client_auth = 'forwarded'");
+        let file = format!("{file}[callback.forwarded]\nform = 'aws'\n{lines}\n");
+        let refusal = operator(&file).refusal();
+        assert!(
+            refusal.starts_with(&format!("key `{key}` in receiver.toml: ")),
+            "{refusal}"
+        );
+    }
+}
+
+#[test]
+fn the_admin_listener_may_stand_beyond_loopback_only_with_tls() {
+    assert_eq!(
+        operator(&with("[admin]", "listen = \"0.0.0.0:9443\"")).refusal(),
+        "key `admin.listen` in receiver.toml: is beyond loopback: set `[admin.tls]`, or listen on 127.0.0.1"
+    );
+    let tls = "listen = \"0.0.0.0:9443\"\n[admin.tls]\ncertificate = \"a.pem\"\nprivate_key = \"a.key\"";
+    assert!(operator(&with("[admin]", tls)).settings().admin.tls.is_some());
+}
+
+#[test]
+fn peers_bind_names_to_their_roots() {
+    let peer = "roots = [\"digicert.pem\"]\nnames = [\"WS.mastercard.com\"]\norganization = \"Mastercard\"";
+    let rules = operator(&with("[[callback.tls.peers]]", peer))
+        .settings()
+        .callback
+        .tls
+        .peers;
+    assert_eq!(rules.len(), 2);
+    assert_eq!(rules[1].names, ["ws.mastercard.com"]);
+    let alone = with("[[callback.tls.peers]]", peer).replace("client_roots = [\"mastercard-roots.pem\"]", "");
+    assert_eq!(operator(&alone).settings().callback.tls.peers.len(), 1);
+}
+
+#[test]
+fn a_balancer_may_prove_itself_by_certificate_or_by_secret() {
+    let file = with("[callback.tls]", "client_auth = \"forwarded\"");
+    let secret = "[callback.forwarded]\nfrom = [\"10.0.0.7\"]\nform = \"nginx\"\n\
+                  shared_secret = \"0123456789abcdef0123456789abcdef\"\nshared_secret_header = \"X-Secret\"\n";
+    let forwarded = operator(&format!("{file}{secret}"))
+        .settings()
+        .callback
+        .forwarded
+        .expect("it is set");
+    assert_eq!(forwarded.header, "ssl-client-cert");
+    assert!(matches!(forwarded.proof, ForwardedProof::SharedSecret { header, .. } if header == "x-secret"));
+
+    let mutual = "[callback.forwarded]\nfrom = [\"10.0.0.0/8\"]\nform = \"envoy\"\n\
+                  [callback.forwarded.mutual_tls]\nroots = [\"ca.pem\"]\nnames = [\"balancer.internal\"]\n";
+    let forwarded = operator(&format!("{file}{mutual}"))
+        .settings()
+        .callback
+        .forwarded
+        .expect("it is set");
+    assert!(matches!(forwarded.proof, ForwardedProof::MutualTls(rule) if rule.names == ["balancer.internal"]));
+}
