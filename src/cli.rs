@@ -4,10 +4,14 @@
 //! 2 if the call or the configuration is wrong. Results go to standard output, logs to standard error.
 
 mod check;
+mod dev;
+mod inspect;
+mod keys;
 mod migrate;
 mod output;
 mod quarantine;
 mod serve;
+pub mod simulate;
 mod token;
 
 use std::path::PathBuf;
@@ -19,6 +23,7 @@ use clap::{Parser, Subcommand};
 use crate::clock::{Clock, SystemClock};
 use crate::config;
 use crate::config::settings::Settings;
+use crate::keys::KeyRing;
 use crate::store::SharedStore;
 
 const NOT_WELL: u8 = 1;
@@ -56,10 +61,18 @@ Every key of the configuration: config/example.toml";
 enum Command {
     /// Run the receiver until it is told to stop (SIGTERM finishes what it accepted; SIGHUP reloads files).
     Serve,
+    /// See the whole walk on this machine: makes certificates and keys, runs the receiver, plays Mastercard.
+    Dev(dev::DevArgs),
+    /// Play Mastercard against any receiver: scenarios, a body of your own, or load.
+    Simulate(Box<simulate::Args>),
     /// Bring the store's schema up to this version.
     Migrate,
     /// Look at everything that can be wrong: configuration, files, certificates, keys, store, ports.
     Check(check::CheckArgs),
+    /// Show every fingerprint of the decryption keys.
+    Keys(keys::KeysArgs),
+    /// Open a sealed body with the decryption keys, or say which step failed.
+    Inspect(inspect::InspectArgs),
     /// What is known of a token, and how it came to be known.
     Token(token::TokenArgs),
     /// What came in and could not be used: look at it, read it again, or set it aside.
@@ -76,21 +89,45 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
-    let settings = || load(&cli);
+    let now = SystemClock.now();
     match &cli.command {
-        Command::Serve => serve::run(settings()?).await,
-        Command::Migrate => migrate::run(&settings()?).await,
-        Command::Check(args) => check::run(args, settings(), SystemClock.now()).await,
-        Command::Token(args) => token::run(args, &settings()?).await,
-        Command::Quarantine(args) => quarantine::run(args, &settings()?, SystemClock.now()).await,
+        Command::Serve => {
+            let (file, cli) = (cli.config.clone(), Arc::new(cli));
+            serve::run(load(&cli)?, file, move || Ok(load(&cli)?.keys)).await
+        }
+        Command::Dev(args) => {
+            let (files, mut flags) = args.settings(now)?;
+            flags.extend(cli.settings.clone());
+            dev::run(args, files, load_with(&cli, &flags)?).await
+        }
+        Command::Simulate(args) => simulate::run(args, now).await,
+        Command::Migrate => migrate::run(&load(&cli)?).await,
+        Command::Check(args) => check::run(args, load(&cli), now).await,
+        Command::Keys(args) => keys::run(args, configured_keys(&cli, &args.key_files)?),
+        Command::Inspect(args) => inspect::run(args, configured_keys(&cli, &args.key_files)?),
+        Command::Token(args) => token::run(args, &load(&cli)?).await,
+        Command::Quarantine(args) => quarantine::run(args, &load(&cli)?, now).await,
     }
 }
 
 fn load(cli: &Cli) -> Result<Settings, config::Error> {
+    load_with(cli, &cli.settings)
+}
+
+fn load_with(cli: &Cli, flags: &[(String, String)]) -> Result<Settings, config::Error> {
     // A variable that is not UTF-8 is none of ours.
     let env =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    config::load(cli.config.as_deref(), &cli.settings, env)
+    config::load(cli.config.as_deref(), flags, env)
+}
+
+/// Not even looked at if keys were given by hand.
+fn configured_keys(cli: &Cli, by_hand: &keys::KeyFiles) -> anyhow::Result<Option<KeyRing>> {
+    if by_hand.keys.is_empty() {
+        Ok(Some(KeyRing::load(&load(cli)?.keys)?))
+    } else {
+        Ok(None)
+    }
 }
 
 /// One error, one line. What the operator wrote is told apart from what the world did.

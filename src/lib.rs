@@ -22,7 +22,7 @@ pub mod inbox;
 pub mod keys;
 pub mod mdes;
 pub mod net;
-// pub mod service;
+pub mod service;
 pub mod simulator;
 pub mod store;
 pub mod telemetry;

@@ -98,11 +98,15 @@ impl Service {
 
         let store = store::open(&settings.store, clock.clone()).await?;
         let (batch, worker) = Batch::start(store.clone(), bounds(&settings), clock.clone(), metrics.clone());
-        let rules = Reading {
-            payload: callback.payload,
-            envelope: settings.envelope,
-        };
-        let inbox = Arc::new(Inbox::new(keys.clone(), store.clone(), batch, rules, clock.clone(), new_id));
+        let inbox = Inbox::new(
+            keys.clone(),
+            store.clone(),
+            batch,
+            reading(&settings),
+            clock.clone(),
+            new_id,
+        );
+        let inbox = Arc::new(inbox);
         let callback = Callback::new(inbox.clone(), callback.clone(), clock.clone(), metrics.clone());
         let stop = CancellationToken::new();
         let state = AdminState {
@@ -173,10 +177,27 @@ impl Service {
         if tokio::time::timeout(self.stop_within, self.batch).await.is_err() {
             tracing::warn!("the last commit did not end in time; what it held is unanswered");
         }
-        if tokio::time::timeout(self.stop_within, self.store.close()).await.is_err() {
+        if tokio::time::timeout(self.stop_within, self.store.close())
+            .await
+            .is_err()
+        {
             tracing::warn!("the store did not close in time");
         }
         tracing::info!("stopped");
+    }
+}
+
+/// An inbox without a door, for who reads again what is in quarantine.
+pub fn inbox(settings: &Settings, store: SharedStore, clock: Arc<dyn Clock>) -> anyhow::Result<Inbox> {
+    let keys = Arc::new(Keys::load(settings.keys.clone())?);
+    let (batch, _worker) = Batch::start(store.clone(), bounds(settings), clock.clone(), Metrics::new());
+    Ok(Inbox::new(keys, store, batch, reading(settings), clock, new_id))
+}
+
+fn reading(settings: &Settings) -> Reading {
+    Reading {
+        payload: settings.callback.payload,
+        envelope: settings.envelope,
     }
 }
 
@@ -210,7 +231,11 @@ async fn make_ready(store: &SharedStore, migrate: bool) -> Result<(), store::Err
     if migrate {
         let migrated = store.migrate().await?;
         if migrated.applied > 0 {
-            tracing::info!(version = migrated.version, applied = migrated.applied, "schema migrated");
+            tracing::info!(
+                version = migrated.version,
+                applied = migrated.applied,
+                "schema migrated"
+            );
         }
     }
     store.ready().await
@@ -219,7 +244,11 @@ async fn make_ready(store: &SharedStore, migrate: bool) -> Result<(), store::Err
 async fn redrive(inbox: &Inbox) {
     match inbox.redrive_for_new_keys().await {
         Ok(report) if report.recorded + report.still_open > 0 => {
-            tracing::info!(recorded = report.recorded, still_open = report.still_open, "redriven with the keys of now");
+            tracing::info!(
+                recorded = report.recorded,
+                still_open = report.still_open,
+                "redriven with the keys of now"
+            );
         }
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, "cannot redrive; the next reload or start tries again"),
@@ -258,7 +287,13 @@ impl Reloadable {
     fn files(&self) -> Vec<PathBuf> {
         let admin = self.admin.iter().flat_map(|admin| admin.files());
         let config = self.reread.file.iter().cloned();
-        self.door.files().into_iter().chain(admin).chain(self.keys.files()).chain(config).collect()
+        self.door
+            .files()
+            .into_iter()
+            .chain(admin)
+            .chain(self.keys.files())
+            .chain(config)
+            .collect()
     }
 
     /// Each part by itself: a bad file keeps the old one, and says so, and does not hold up the others.
@@ -284,7 +319,11 @@ impl Reloadable {
             }
             Err(error) => {
                 self.metrics.reload("kept_old");
-                tracing::error!(what, error = format!("{error:#}"), "cannot reload; the old ones stay in force");
+                tracing::error!(
+                    what,
+                    error = format!("{error:#}"),
+                    "cannot reload; the old ones stay in force"
+                );
             }
         }
     }

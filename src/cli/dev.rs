@@ -81,7 +81,10 @@ pub async fn run(args: &DevArgs, files: DevFiles, settings: Settings) -> anyhow:
     println!("admin   http://{}/readyz", service.admin_address);
 
     let now = clock.now();
-    let mut story = Story::new(u64::from_ne_bytes(now.unix_timestamp_nanos().to_ne_bytes()[..8].try_into()?), now);
+    let mut story = Story::new(
+        u64::from_ne_bytes(now.unix_timestamp_nanos().to_ne_bytes()[..8].try_into()?),
+        now,
+    );
     let target: Target = format!("https://{}", service.callback_address).parse()?;
     let mastercard = mastercard(&files, target.clone())?;
     let passed = play_life(&mastercard, &mut story, service.store()).await?;
@@ -91,7 +94,7 @@ pub async fn run(args: &DevArgs, files: DevFiles, settings: Settings) -> anyhow:
     }
 
     let body = args.certificates.join("notification.json");
-    std::fs::write(&body, mastercard.sealed(Say::Suspended, &mut story)?)?;
+    std::fs::write(&body, mastercard.sealed(Say::Suspended(&["ISSUER"]), &mut story)?)?;
     print!("{}", try_it(&files, &body, &target));
     tokio::signal::ctrl_c().await?;
     println!("\nstopping");

@@ -3,16 +3,20 @@
 //! It never shows a body: `inspect` does that, with the keys. Nothing is ever deleted here.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::output::{self, dash, pairs, rfc3339, table, time};
 use super::{NOT_WELL, open_store};
+use crate::clock::SystemClock;
 use crate::config::settings::Settings;
 use crate::domain::id::QuarantineId;
+use crate::inbox::Redriven;
+use crate::service;
 use crate::store::{KeptQuarantine, QuarantineFilter, Resolution, SharedStore};
 
 const PAGE: u32 = 1_000;
@@ -188,12 +192,29 @@ async fn resolve(
     Ok(ExitCode::from(NOT_WELL))
 }
 
-/// Reads these entries again, as `inbox` does with an arrival, and says for each what became of it.
-async fn redrive(_store: &SharedStore, _settings: &Settings, ids: &[QuarantineId]) -> anyhow::Result<ExitCode> {
-    bail!(
-        "redrive is not part of this build: {} entries stay as they are",
-        ids.len()
-    )
+/// Reads these entries again, as the inbox does with an arrival, and says for each what became of it.
+async fn redrive(store: &SharedStore, settings: &Settings, ids: &[QuarantineId]) -> anyhow::Result<ExitCode> {
+    let inbox = service::inbox(settings, store.clone(), Arc::new(SystemClock))?;
+    let mut still_open = 0;
+    for (place, id) in ids.iter().enumerate() {
+        let Some(entry) = store.quarantine_entry(*id).await? else {
+            return Ok(not_there(*id));
+        };
+        let outcome = match inbox.redrive(&entry).await? {
+            Redriven::Recorded(notification) => format!("recorded as notification {notification}"),
+            Redriven::NotOpen => "was resolved before".to_owned(),
+            Redriven::StillUnreadable { reason, detail } => {
+                still_open += 1;
+                format!("still cannot be read: {reason}: {detail}")
+            }
+        };
+        println!("{} of {}  {id}  {outcome}", place + 1, ids.len());
+    }
+    Ok(if still_open == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(NOT_WELL)
+    })
 }
 
 async fn open_ids(store: &SharedStore) -> anyhow::Result<Vec<QuarantineId>> {

@@ -19,7 +19,7 @@ use crate::simulator::sender::{Deadlines, Http, Identity, Sender, Target};
 use crate::simulator::set::Edit;
 use crate::simulator::story::Story;
 
-mod show;
+pub(super) mod show;
 
 /// Play Mastercard: send scenarios or any body, correctly sealed, to any receiver
 ///
@@ -107,7 +107,7 @@ fn fingerprint(text: &str) -> Result<Fingerprint, std::convert::Infallible> {
 }
 
 /// Does what the arguments say. The exit code is 0 if every answer was as expected.
-pub async fn run(args: Args, now: OffsetDateTime) -> anyhow::Result<ExitCode> {
+pub async fn run(args: &Args, now: OffsetDateTime) -> anyhow::Result<ExitCode> {
     if args.list {
         print!("{}", show::list());
         return Ok(ExitCode::SUCCESS);

@@ -47,7 +47,11 @@ impl Changes {
 }
 
 fn watch(files: &[PathBuf], changed: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
-    let names: BTreeSet<OsString> = files.iter().filter_map(|file| file.file_name()).map(OsString::from).collect();
+    let names: BTreeSet<OsString> = files
+        .iter()
+        .filter_map(|file| file.file_name())
+        .map(OsString::from)
+        .collect();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
         if event.is_ok_and(|event| concerns(&event, &names)) {
             changed.notify_one();
@@ -55,7 +59,11 @@ fn watch(files: &[PathBuf], changed: Arc<Notify>) -> notify::Result<RecommendedW
     })?;
     let folders: BTreeSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();
     for folder in folders {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let folder = if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        };
         watcher.watch(folder, RecursiveMode::NonRecursive)?;
     }
     Ok(watcher)
@@ -64,7 +72,9 @@ fn watch(files: &[PathBuf], changed: Arc<Notify>) -> notify::Result<RecommendedW
 fn concerns(event: &Event, names: &BTreeSet<OsString>) -> bool {
     let wrote = !matches!(event.kind, EventKind::Access(_));
     wrote
-        && event.paths.iter().filter_map(|path| path.file_name()).any(|name| {
-            names.contains(name) || name.to_string_lossy().starts_with("..")
-        })
+        && event
+            .paths
+            .iter()
+            .filter_map(|path| path.file_name())
+            .any(|name| names.contains(name) || name.to_string_lossy().starts_with(".."))
 }

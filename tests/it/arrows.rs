@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "domain",
             "inbox",
             "mdes::Reason",
-        "mdes::answer",
+            "mdes::answer",
             "net::peer",
             "store",
             "telemetry",
@@ -179,7 +179,9 @@ fn long_functions(file: &Path) -> Vec<String> {
         .enumerate()
         .filter(|(_, line)| begins(line))
         .filter_map(|(start, line)| {
-            let body = lines[start..].iter().position(|line| line.trim_end().ends_with(['{', ';', '}']))?;
+            let body = lines[start..]
+                .iter()
+                .position(|line| line.trim_end().ends_with(['{', ';', '}']))?;
             if lines[start + body].trim_end().ends_with(';') {
                 return None; // a promise of a trait, without a body
             }

@@ -7,3 +7,5 @@ mod operator;
 mod simulator;
 mod store;
 mod support;
+mod walk;
+mod world;

@@ -31,7 +31,9 @@ async fn the_six_scenarios_end_in_the_states_they_tell(database: Database) {
         }
     }
     assert_eq!(
-        seen.iter().map(|(name, status, sequence)| format!("{name} {status} {sequence}")).collect::<Vec<_>>(),
+        seen.iter()
+            .map(|(name, status, sequence)| format!("{name} {status} {sequence}"))
+            .collect::<Vec<_>>(),
         [
             "active ACTIVE 1",
             "suspended SUSPENDED 2",
@@ -64,9 +66,14 @@ async fn a_repeat_gets_the_same_answer_and_changes_nothing(database: Database) {
 
 async fn the_answer_has_exactly_two_fields(database: Database) {
     let world = World::over(database).await;
-    let answer = world.told("r-1", &statement(TOKEN, "ACTIVE", "2026-11-02T09:15:03Z")).await;
+    let answer = world
+        .told("r-1", &statement(TOKEN, "ACTIVE", "2026-11-02T09:15:03Z"))
+        .await;
     assert_eq!(answer.status, 200);
-    assert_eq!(body(&answer), json!({"responseHost": "tokens.merchant.example", "responseId": "r-1"}));
+    assert_eq!(
+        body(&answer),
+        json!({"responseHost": "tokens.merchant.example", "responseId": "r-1"})
+    );
 }
 
 async fn a_missing_request_id_is_answered_with_an_id_of_ours(database: Database) {
@@ -87,13 +94,21 @@ async fn what_cannot_be_opened_is_kept_and_redriven_when_its_key_comes(database:
     let other = mdes_receiver::simulator::pki::decryption_key(2048, "the other key");
     std::fs::write(desk.path("other.key"), &other.private_key_pem).expect("written");
     let keys_of = |names: &[&str]| -> String {
-        names.iter().map(|name| format!("[[keys]]\nprivate_key = \"{name}\"\n")).collect()
+        names
+            .iter()
+            .map(|name| format!("[[keys]]\nprivate_key = \"{name}\"\n"))
+            .collect()
     };
     let world = desk.with(&keys_of(&["other.key"])).open().await;
     world.ready().await;
 
-    let refused = world.told("r-1", &statement(TOKEN, "SUSPENDED", "2026-11-02T09:15:03Z")).await;
-    assert_eq!((refused.status, &body(&refused)["errorCode"]), (400, &json!("CRYPTOGRAPHY_ERROR")));
+    let refused = world
+        .told("r-1", &statement(TOKEN, "SUSPENDED", "2026-11-02T09:15:03Z"))
+        .await;
+    assert_eq!(
+        (refused.status, &body(&refused)["errorCode"]),
+        (400, &json!("CRYPTOGRAPHY_ERROR"))
+    );
     assert_eq!(world.quarantined().await.len(), 1);
 
     // The configuration's file is watched too.
@@ -102,6 +117,9 @@ async fn what_cannot_be_opened_is_kept_and_redriven_when_its_key_comes(database:
         service: world.service,
     };
     world.desk.config_file();
-    eventually("the quarantine is empty", || async { world.quarantined().await.is_empty() }).await;
+    eventually("the quarantine is empty", || async {
+        world.quarantined().await.is_empty()
+    })
+    .await;
     assert_eq!(world.status(TOKEN).await, "SUSPENDED");
 }

@@ -81,7 +81,10 @@ listen = "127.0.0.1:0"
             self.database.url(),
             match self.extra.contains("[[keys]]") {
                 true => self.extra.clone(),
-                false => format!("[[keys]]\nprivate_key = \"decrypt.key\"\ncertificate = \"decrypt.pem\"\n{}", self.extra),
+                false => format!(
+                    "[[keys]]\nprivate_key = \"decrypt.key\"\ncertificate = \"decrypt.pem\"\n{}",
+                    self.extra
+                ),
             }
         )
     }
@@ -123,10 +126,20 @@ listen = "127.0.0.1:0"
 
     /// Mastercard, calling this URL.
     pub fn sender_to(&self, url: &str) -> Sender {
-        let identity = Identity::from_pem(&read(&self.files.client.certificate), &read(&self.files.client.private_key));
+        let identity = Identity::from_pem(
+            &read(&self.files.client.certificate),
+            &read(&self.files.client.private_key),
+        );
         let roots = read(&self.files.ca.certificate);
         let target = url.parse().expect("a URL");
-        Sender::new(target, Some(identity.expect("a pair")), &roots, Http::One, Deadlines::default()).expect("a sender")
+        Sender::new(
+            target,
+            Some(identity.expect("a pair")),
+            &roots,
+            Http::One,
+            Deadlines::default(),
+        )
+        .expect("a sender")
     }
 
     /// Seals to the decryption key.
@@ -192,14 +205,20 @@ impl World {
 
     /// A token as it is held.
     pub async fn token(&self, reference: &str) -> Option<Token> {
-        let kept = self.store().token(&TokenReference::mdes(reference)).await.expect("the store answers");
+        let kept = self
+            .store()
+            .token(&TokenReference::mdes(reference))
+            .await
+            .expect("the store answers");
         kept.map(|kept| kept.token)
     }
 
     /// The status of a token, in MDES's word.
     pub async fn status(&self, reference: &str) -> String {
         let token = self.token(reference).await;
-        token.and_then(|token| token.status().map(ToString::to_string)).unwrap_or_default()
+        token
+            .and_then(|token| token.status().map(ToString::to_string))
+            .unwrap_or_default()
     }
 
     /// What is open in quarantine.
@@ -208,7 +227,10 @@ impl World {
             open: true,
             ..QuarantineFilter::default()
         };
-        self.store().quarantined(&open, None, 100).await.expect("the store answers")
+        self.store()
+            .quarantined(&open, None, 100)
+            .await
+            .expect("the store answers")
     }
 }
 
