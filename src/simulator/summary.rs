@@ -24,10 +24,10 @@ pub fn references(content: &Value) -> Vec<String> {
 /// A token number is masked wherever it passes the check, and in its own field always.
 fn without_numbers(token: &Value) -> Value {
     let mut token = token.clone();
-    mask_value(&mut token);
     if let Some(number) = token.pointer_mut("/tokenInfo/tokenNumber") {
         *number = Value::from(masked(&plain(number)));
     }
+    mask_value(&mut token);
     token
 }
 
@@ -74,6 +74,12 @@ fn plain(value: &Value) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_token_number_shows_its_last_four() {
+        let said = json!({"tokens": [{"status": "ACTIVE", "tokenInfo": {"tokenNumber": "5204730000001201"}}]});
+        assert_eq!(lines(&said)[2], "  tokenInfo: tokenNumber ····1201");
+    }
 
     #[test]
     fn a_token_number_is_masked_even_where_it_fails_the_check() {
