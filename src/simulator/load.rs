@@ -3,13 +3,11 @@
 //! Every body is sealed before the clock starts, so that the measuring costs little beside the measured. Each is
 //! a new notification with a later timestamp than the one before: a receiver has something to commit every time.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use hyper::body::Bytes;
-use serde::Serialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::task::JoinSet;
@@ -23,6 +21,11 @@ use super::refusal::SendError;
 use super::seal::{SealError, Sealer};
 use super::sender::{Connection, Sender};
 use super::wording::{Wording, written};
+
+mod report;
+
+pub use report::Report;
+use report::Seen;
 
 /// The most that is sealed at once: about 1.6 kB each rest in memory.
 pub const REQUESTS_MAX: usize = 1_000_000;
@@ -41,49 +44,6 @@ pub struct Plan {
     pub tokens: usize,
     /// When to stop in any case.
     pub deadline: Duration,
-}
-
-/// What was measured.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Report {
-    /// How many requests were answered.
-    pub answered: usize,
-    /// How many were answered with 200 and no error in the body.
-    pub accepted: usize,
-    /// How many were never sent, for want of time or of connections.
-    pub unsent: usize,
-    /// From the first request to the last answer, in seconds.
-    pub seconds: f64,
-    /// Answers a second.
-    pub per_second: f64,
-    /// Half of the answers came within this, in milliseconds.
-    pub p50_ms: f64,
-    /// 95 of a hundred did.
-    pub p95_ms: f64,
-    /// 99 of a hundred did.
-    pub p99_ms: f64,
-    /// All did.
-    pub max_ms: f64,
-    /// Answers by HTTP status.
-    pub statuses: BTreeMap<u16, usize>,
-    /// Requests without an answer, by what happened.
-    pub errors: BTreeMap<String, usize>,
-}
-
-impl Report {
-    /// Whether every request was sent and accepted.
-    pub fn passed(&self, plan: &Plan) -> bool {
-        self.accepted == plan.requests
-    }
-}
-
-/// What one connection's worker saw.
-#[derive(Default)]
-struct Seen {
-    micros: Vec<u32>,
-    accepted: usize,
-    statuses: BTreeMap<u16, usize>,
-    errors: BTreeMap<String, usize>,
 }
 
 /// All the bodies, in the order of their timestamps, sealed on every core. Blocks.
@@ -168,7 +128,7 @@ pub async fn run(sender: Arc<Sender>, bodies: Vec<Bytes>, plan: &Plan, done: Arc
     let sent = next.load(Ordering::Relaxed).min(bodies.len());
     Report {
         unsent: bodies.len() - sent,
-        ..report(seen, began.elapsed())
+        ..report::report(seen, began.elapsed())
     }
 }
 
@@ -216,49 +176,6 @@ impl Worker {
     }
 }
 
-impl Seen {
-    fn answered(&mut self, status: u16, accepted: bool, took: Duration) {
-        self.micros.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
-        self.accepted += usize::from(accepted);
-        *self.statuses.entry(status).or_default() += 1;
-    }
-
-    fn failed(&mut self, error: &SendError) {
-        *self.errors.entry(error.to_string()).or_default() += 1;
-    }
-}
-
-fn report(all: Vec<Seen>, took: Duration) -> Report {
-    let mut report = Report::default();
-    let mut micros = Vec::new();
-    for seen in all {
-        micros.extend(seen.micros);
-        report.accepted += seen.accepted;
-        for (status, count) in seen.statuses {
-            *report.statuses.entry(status).or_default() += count;
-        }
-        for (error, count) in seen.errors {
-            *report.errors.entry(error).or_default() += count;
-        }
-    }
-    micros.sort_unstable();
-    report.answered = micros.len();
-    report.seconds = took.as_secs_f64();
-    report.per_second = micros.len() as f64 / took.as_secs_f64().max(f64::EPSILON);
-    report.p50_ms = percentile(&micros, 50);
-    report.p95_ms = percentile(&micros, 95);
-    report.p99_ms = percentile(&micros, 99);
-    report.max_ms = percentile(&micros, 100);
-    report
-}
-
-/// The nearest rank, in milliseconds; 0 if there is none.
-fn percentile(sorted_micros: &[u32], percent: usize) -> f64 {
-    let rank = (sorted_micros.len() * percent).div_ceil(100);
-    let micros = sorted_micros.get(rank.saturating_sub(1)).copied();
-    f64::from(micros.unwrap_or(0)) / 1000.0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,15 +198,5 @@ mod tests {
             .collect();
         assert_eq!(ids.len(), 10);
         assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
-    }
-
-    #[test]
-    fn percentiles_are_those_of_the_nearest_rank() {
-        let sorted: Vec<u32> = (1..=200).map(|n| n * 1000).collect();
-        assert_eq!(
-            [50, 95, 99, 100].map(|p| percentile(&sorted, p)),
-            [100.0, 190.0, 198.0, 200.0]
-        );
-        assert_eq!(percentile(&[], 99), 0.0);
     }
 }

@@ -19,7 +19,7 @@ use super::story::{Message, Say, Story};
 use super::summary;
 
 /// How long a caller who should be refused waits for that before speaking all the same.
-const LISTEN_FOR_REFUSAL: Duration = Duration::from_secs(2);
+const LISTEN_FOR_REFUSAL: Duration = Duration::from_secs(1);
 
 /// Mastercard, as far as one receiver can see: who sends, to which key, with which changes.
 pub struct Mastercard {

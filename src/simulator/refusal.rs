@@ -52,6 +52,7 @@ impl SendError {
             Some(rustls::Error::AlertReceived(alert)) => SendError::Refused(in_words(*alert)),
             Some(rustls::Error::InvalidCertificate(why)) => SendError::ServerNotTrusted(why.to_string()),
             Some(other) => SendError::Handshake(other.to_string()),
+            None if is_hang_up(error) => SendError::Refused("the connection was closed without a reason".to_owned()),
             None => SendError::Handshake(error.to_string()),
         }
     }
@@ -69,6 +70,15 @@ impl SendError {
     pub fn is_hang_up(&self) -> bool {
         matches!(self, SendError::HungUp(_))
     }
+}
+
+/// Some servers close where they should say why not.
+fn is_hang_up(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(
+        error.kind(),
+        UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe
+    )
 }
 
 /// The TLS error inside, however deep.

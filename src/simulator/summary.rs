@@ -4,6 +4,9 @@ use serde_json::{Map, Value};
 
 use crate::domain::masked::{mask_value, masked};
 
+/// Fields go on in another line after so much of one.
+const LINE_BYTES_MAX: usize = 100;
+
 /// One or more lines for each token.
 pub fn lines(content: &Value) -> Vec<String> {
     let tokens = content.get("tokens").and_then(Value::as_array);
@@ -24,10 +27,10 @@ pub fn references(content: &Value) -> Vec<String> {
 /// A token number is masked wherever it passes the check, and in its own field always.
 fn without_numbers(token: &Value) -> Value {
     let mut token = token.clone();
-    mask_value(&mut token);
     if let Some(number) = token.pointer_mut("/tokenInfo/tokenNumber") {
         *number = Value::from(masked(&plain(number)));
     }
+    mask_value(&mut token);
     token
 }
 
@@ -44,19 +47,32 @@ fn token_lines(token: &Value) -> Vec<String> {
         let value = token.get(field).map(plain).filter(|value| !value.is_empty());
         says.extend(value.map(|value| format!("{before}{value}{after}")));
     }
-    let objects = ["tokenInfo", "productConfig"]
-        .into_iter()
-        .filter_map(|name| Some(format!("  {name}: {}", fields(token.get(name)?.as_object()?))));
-    [reference, format!("  {says}")].into_iter().chain(objects).collect()
+    let mut lines = vec![reference, format!("  {says}")];
+    for name in ["tokenInfo", "productConfig"] {
+        if let Some(object) = token.get(name).and_then(Value::as_object) {
+            lines.extend(wrapped(name, object));
+        }
+    }
+    lines
 }
 
-fn fields(object: &Map<String, Value>) -> String {
-    let fields: Vec<String> = object
-        .iter()
-        .filter(|(_, value)| !plain(value).is_empty())
-        .map(|(name, value)| format!("{name} {}", plain(value)))
-        .collect();
-    fields.join(", ")
+/// The fields that are set, in lines of a readable width.
+fn wrapped(name: &str, object: &Map<String, Value>) -> Vec<String> {
+    let mut lines = vec![format!("  {name}:")];
+    let set = object.iter().map(|(field, value)| (field, plain(value)));
+    for (field, value) in set.filter(|(_, value)| !value.is_empty()) {
+        let word = format!(" {field} {value},");
+        match lines.last_mut() {
+            Some(line) if line.len() + word.len() <= LINE_BYTES_MAX => line.push_str(&word),
+            _ => lines.push(format!("   {word}")),
+        }
+    }
+    if let Some(last) = lines.last_mut()
+        && last.ends_with(',')
+    {
+        last.pop();
+    }
+    lines
 }
 
 /// Without quotation marks and brackets; null is nothing.
@@ -76,9 +92,26 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn a_token_number_shows_its_last_four() {
+        let said = json!({"tokens": [{"status": "ACTIVE", "tokenInfo": {"tokenNumber": "5204730000001201"}}]});
+        assert_eq!(lines(&said)[2], "  tokenInfo: tokenNumber ····1201");
+    }
+
+    #[test]
     fn a_token_number_is_masked_even_where_it_fails_the_check() {
         let said = json!({"tokens": [{"status": "ACTIVE", "tokenInfo": {"tokenNumber": "5204730000001202"}}]});
         assert_eq!(lines(&said), ["", "  ACTIVE", "  tokenInfo: tokenNumber ····1202"]);
+    }
+
+    #[test]
+    fn long_objects_go_on_in_further_lines() {
+        let long = "x".repeat(40);
+        let said = json!({"tokens": [{"productConfig": {"a": long, "b": long, "c": long, "d": null}}]});
+        let lines = lines(&said);
+        assert_eq!(
+            lines[2..],
+            [format!("  productConfig: a {long},"), format!("    b {long}, c {long}")]
+        );
     }
 
     #[test]
