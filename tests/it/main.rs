@@ -1,11 +1,13 @@
 //! The promises, kept through public doors.
 
+#[macro_use]
+mod support;
+
 mod arrows;
 mod door;
 mod envelope;
 mod operator;
 mod simulator;
 mod store;
-mod support;
 mod walk;
 mod world;

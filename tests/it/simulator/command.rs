@@ -35,7 +35,7 @@ fn typed(desk: &Desk, receiver: &Receiver, more: &[&str]) -> Args {
 }
 
 async fn exit(desk: &Desk, receiver: &Receiver, more: &[&str]) -> ExitCode {
-    run(typed(desk, receiver, more), desk.now)
+    run(&typed(desk, receiver, more), desk.now)
         .await
         .expect("it could be played")
 }
@@ -94,7 +94,7 @@ async fn a_load_is_sent_and_counted() {
 async fn an_unknown_scenario_is_refused_with_the_nearest_before_anything_is_sent() {
     let desk = Desk::set_up();
     let receiver = Receiver::start(&desk.files, Manner::Good).await;
-    let error = run(typed(&desk, &receiver, &["active", "suspendet"]), desk.now).await;
+    let error = run(&typed(&desk, &receiver, &["active", "suspendet"]), desk.now).await;
     assert!(error.is_err_and(|error| error.to_string().contains("the nearest is `suspended`")));
     assert_eq!(receiver.requests().len(), 0);
 }
@@ -103,7 +103,7 @@ async fn an_unknown_scenario_is_refused_with_the_nearest_before_anything_is_sent
 async fn a_scenario_that_needs_the_client_ca_says_so_before_anything_is_sent() {
     let desk = Desk::set_up();
     let receiver = Receiver::start(&desk.files, Manner::Good).await;
-    let error = run(typed(&desk, &receiver, &["active", "wrong-name"]), desk.now).await;
+    let error = run(&typed(&desk, &receiver, &["active", "wrong-name"]), desk.now).await;
     assert!(error.is_err_and(|error| error.to_string().contains("--client-ca-key")));
     assert_eq!(receiver.requests().len(), 0);
 }
