@@ -28,28 +28,40 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::settings;
 
 /// Sends log lines to standard error from now on. A second call changes nothing.
 pub fn init_logs(log: &settings::Log) {
+    let colours = std::io::stderr().is_terminal();
+    // An error only says that logs are set up already.
+    let _ = tracing::subscriber::set_global_default(lines(log, std::io::stderr, colours));
+}
+
+fn lines<W>(log: &settings::Log, to: W, colours: bool) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let filter = EnvFilter::builder().parse_lossy(&log.filter);
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(!log.json && std::io::stderr().is_terminal());
-    // An error only says that logs are set up already.
-    let _ = if log.json {
-        lines
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(false)
-            .try_init()
+        .with_writer(to)
+        .with_ansi(colours && !log.json);
+    if log.json {
+        Box::new(
+            lines
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(false)
+                .finish(),
+        )
     } else {
-        lines.try_init()
-    };
+        Box::new(lines.finish())
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -197,5 +209,87 @@ impl Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         Metrics::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// What is logged while `act` runs, line by line.
+    fn logged(json: bool, filter: &str, act: impl FnOnce()) -> Vec<String> {
+        let log = settings::Log {
+            json,
+            filter: filter.to_owned(),
+        };
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let subscriber = lines(&log, Written(Arc::clone(&written)), false);
+        tracing::subscriber::with_default(subscriber, act);
+        let bytes = written.lock().expect("no one panics while holding it").clone();
+        let text = String::from_utf8(bytes).expect("logs are UTF-8");
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[derive(Clone)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("no one panics while holding it").extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl MakeWriter<'_> for Written {
+        type Writer = Written;
+
+        fn make_writer(&self) -> Written {
+            self.clone()
+        }
+    }
+
+    #[test]
+    fn an_event_is_one_json_object_with_its_fields_beside_the_message() {
+        let lines = logged(true, "info", || {
+            tracing::info!(outcome = "recorded", request_id = "a\nb", took_ms = 3, "notification");
+        });
+        let [line] = &lines[..] else {
+            panic!("one line: {lines:?}")
+        };
+        let event: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(event["message"], "notification");
+        assert_eq!(
+            (&event["outcome"], &event["request_id"]),
+            (&"recorded".into(), &"a\nb".into())
+        );
+        assert_eq!((&event["level"], &event["took_ms"]), (&"INFO".into(), &3.into()));
+    }
+
+    #[test]
+    fn an_event_is_one_line_for_people_whatever_a_field_holds() {
+        let lines = logged(false, "info", || {
+            tracing::info!(request_id = "a\nb\u{1b}[31m", "notification")
+        });
+        let [line] = &lines[..] else {
+            panic!("one line: {lines:?}")
+        };
+        assert!(line.ends_with(r#"notification request_id="a\nb\u{1b}[31m""#), "{line}");
+    }
+
+    #[test]
+    fn the_filter_decides() {
+        let say = || {
+            tracing::debug!("quiet");
+            tracing::warn!("loud");
+        };
+        assert_eq!(logged(false, "info", say).len(), 1);
+        assert_eq!(logged(false, "mdes_receiver=debug", say).len(), 2);
+        assert_eq!(logged(false, "error", say).len(), 0);
     }
 }
