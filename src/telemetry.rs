@@ -1,24 +1,9 @@
 //! Logs and metrics. Every metric's name stands in [`Metrics::new`], and nowhere else.
 //!
 //! No label is unbounded: each value is a word from this program, never one that a stranger chose.
-//!
-//! # The fields of a log line
-//!
-//! One event is one line on standard error: time (UTC), level, target, message, and fields. The same thing
-//! has the same name everywhere; nothing else about a notification is ever logged, least of all what it says.
-//!
-//! | field | what it is |
-//! |---|---|
-//! | `outcome` | what became of it: `recorded`, `repeat`, or the reason of the refusal |
-//! | `notification`, `quarantine` | our id |
-//! | `request_id` | Mastercard's, escaped and cut |
-//! | `peer`, `address` | the name that the certificate proved, and where the connection came from |
-//! | `statements`, `flags` | how many tokens it spoke of; what was odd |
-//! | `detail` | which step failed; never the data |
-//! | `took_ms` | from the complete body to the answer |
-//! | `error` | what went wrong, with the next step |
 
-use std::io::IsTerminal;
+mod logs;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,29 +13,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use tracing_subscriber::EnvFilter;
 
-use crate::config::settings;
-
-/// Sends log lines to standard error from now on. A second call changes nothing.
-pub fn init_logs(log: &settings::Log) {
-    let filter = EnvFilter::builder().parse_lossy(&log.filter);
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(!log.json && std::io::stderr().is_terminal());
-    // An error only says that logs are set up already.
-    let _ = if log.json {
-        lines
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(false)
-            .try_init()
-    } else {
-        lines.try_init()
-    };
-}
+pub use self::logs::init_logs;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {

@@ -120,6 +120,14 @@ pub(super) fn forwarded(
         file::Form::Nginx => (settings::ForwardedForm::Nginx, "ssl-client-cert"),
     };
     let header = forwarded.header.as_deref().unwrap_or(usual_header);
+    if forwarded
+        .shared_secret_header
+        .as_deref()
+        .is_some_and(|other| other.eq_ignore_ascii_case(header))
+    {
+        let why = "is the header of the certificate: the secret needs one of its own";
+        return Err(at.invalid("callback.forwarded.shared_secret_header", why));
+    }
     Ok(Some(settings::Forwarded {
         from: nets(&forwarded.from, "callback.forwarded.from", at)?,
         form,

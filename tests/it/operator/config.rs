@@ -122,6 +122,16 @@ listen = "127.0.0.1:9443"
 }
 
 #[test]
+fn the_file_for_dev_names_what_dev_makes() {
+    let settings = config::load(Some(Path::new("config/dev.toml")), &[], []).expect("a good configuration");
+    assert_eq!(
+        settings.callback.tls.certificate,
+        Path::new("config/../certs/dev/server.pem")
+    );
+    assert_eq!(settings.store.urls[0].expose(), "sqlite://config/../data/receiver.db");
+}
+
+#[test]
 fn relative_paths_stand_against_the_folder_of_the_file() {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("receiver.toml");
@@ -431,6 +441,10 @@ fn a_balancer_without_exactly_one_good_proof_is_refused() {
         (
             format!("{from}\nshared_secret = 'hunter2'\nshared_secret_header = 'x-s'"),
             "callback.forwarded.shared_secret",
+        ),
+        (
+            format!("{from}\nheader = 'x-s'\n{secret}"),
+            "callback.forwarded.shared_secret_header",
         ),
     ];
     for (lines, key) in wrong {
