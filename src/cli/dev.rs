@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::cli::simulate::show;
 use crate::clock::{Clock, SystemClock};
@@ -23,6 +24,7 @@ use crate::simulator::seal::{Sealer, Style};
 use crate::simulator::sender::{Deadlines, Http, Identity, Sender, Target};
 use crate::simulator::story::{Say, Story};
 use crate::store::SharedStore;
+use crate::telemetry;
 
 /// How long the receiver may take to be ready.
 const READY_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
@@ -66,6 +68,7 @@ impl DevArgs {
 
 /// Runs the receiver, plays the six scenarios against it, and stays up until Ctrl-C (unless `--once`).
 pub async fn run(args: &DevArgs, files: DevFiles, settings: Settings) -> anyhow::Result<ExitCode> {
+    telemetry::init_logs(&settings.log);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     for name in &files.made {
         println!("made    {}", args.certificates.join(name).display());
@@ -130,10 +133,18 @@ fn mastercard(files: &DevFiles, target: Target) -> anyhow::Result<Mastercard> {
 /// The six scenarios of the specification, as one token's life.
 async fn play_life(mastercard: &Mastercard, story: &mut Story, store: &SharedStore) -> anyhow::Result<bool> {
     let mut passed = true;
-    for scenario in scenario::life() {
+    let life = scenario::life();
+    for (place, scenario) in life.iter().enumerate() {
+        println!(
+            "\n{} of {}  {}: {}",
+            place + 1,
+            life.len(),
+            scenario.name,
+            scenario.about
+        );
         for played in mastercard.play(scenario, story).await {
             passed &= played.passed;
-            print!("\n{}", show::played(&played));
+            print!("{}", show::played(&played));
             println!("{}", state_after(&played, store).await?);
         }
     }
@@ -159,23 +170,29 @@ async fn state_after(played: &Played, store: &SharedStore) -> anyhow::Result<Str
     Ok(lines.join("\n"))
 }
 
-/// `SUSPENDED by ISSUER since 2026-11-03T11:56:23Z, change 2; account ····0011, valid to 0331`.
+/// `SUSPENDED by ISSUER since 2026-11-03T11:56:23Z; change 2; account ending 0011 (to 0331)`.
 fn described(token: &Token) -> String {
-    let status = token.status().map_or("no status yet", |status| status.as_str());
+    let mut text = token
+        .status()
+        .map_or("no status yet", |status| status.as_str())
+        .to_owned();
     let suspenders: Vec<&str> = token.suspended_by().collect();
-    let field = |name: &str| token.field(name).and_then(|value| value.as_str()).unwrap_or("?");
-    let by = match suspenders.as_slice() {
-        [] => String::new(),
-        names => format!(" by {}", names.join(" and ")),
-    };
-    let since = token.status_at().map_or(String::new(), |at| format!(" since {at}"));
-    format!(
-        "{status}{by}{since}; change {}; account ending {} (to {}), art \"{}\"",
-        token.sequence,
-        field("tokenInfo.accountPanSuffix"),
-        field("tokenInfo.accountPanExpiry"),
-        field("productConfig.shortDescription"),
-    )
+    if !suspenders.is_empty() {
+        text += &format!(" by {}", suspenders.join(" and "));
+    }
+    if let Some(since) = token.status_at().and_then(|at| at.format(&Rfc3339).ok()) {
+        text += &format!(" since {since}");
+    }
+    text += &format!("; change {}", token.sequence);
+    let field = |name: &str| token.field(name).and_then(|value| value.as_str());
+    if let Some(account) = field("tokenInfo.accountPanSuffix") {
+        let expiry = field("tokenInfo.accountPanExpiry").unwrap_or("?");
+        text += &format!("; account ending {account} (to {expiry})");
+    }
+    if let Some(art) = field("productConfig.shortDescription") {
+        text += &format!("; card \"{art}\"");
+    }
+    text
 }
 
 fn try_it(files: &DevFiles, body: &Path, target: &Target) -> String {

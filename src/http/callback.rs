@@ -224,7 +224,7 @@ async fn notify(
 /// One line and one count per request; never what it said.
 fn tell(metrics: &Metrics, said: &Said, peer: &Peer, answer: &Answer, started: Instant) {
     let took = started.elapsed();
-    let millis = took.as_secs_f64() * 1_000.0;
+    let took_ms = (took.as_secs_f64() * 100_000.0).round() / 100.0;
     let (peer, address, status) = (&peer.name, peer.address, answer.status);
     match said {
         Said::Received(receipt) => {
@@ -242,7 +242,7 @@ fn tell(metrics: &Metrics, said: &Said, peer: &Peer, answer: &Answer, started: I
                 unreadable = receipt.unreadable,
                 peer,
                 %address,
-                millis,
+                took_ms,
                 "notification"
             );
         }
@@ -253,11 +253,11 @@ fn tell(metrics: &Metrics, said: &Said, peer: &Peer, answer: &Answer, started: I
         } => {
             metrics.notification(reason, took);
             let quarantine = quarantine.as_deref().unwrap_or("-");
-            tracing::warn!(outcome = "refused", reason, detail = %detail, status, quarantine, peer, %address, millis, "notification");
+            tracing::warn!(outcome = reason, detail = %detail, status, quarantine, peer, %address, took_ms, "notification");
         }
         Said::Unavailable(why) => {
             metrics.notification("unavailable", took);
-            tracing::error!(outcome = "unavailable", why, status, peer, %address, millis, "notification");
+            tracing::error!(outcome = "unavailable", why, status, peer, %address, took_ms, "notification");
         }
     }
 }

@@ -7,11 +7,13 @@
 //!
 //! | field | what it is |
 //! |---|---|
-//! | `outcome` | what became of it: `recorded`, `repeat`, or the reason of the refusal |
+//! | `outcome` | what became of it: `recorded`, `repeat`, `unavailable`, or the reason of the refusal |
+//! | `status` | the HTTP status of the answer |
 //! | `notification`, `quarantine` | our id |
 //! | `request_id` | Mastercard's, escaped and cut |
 //! | `peer`, `address` | the name that the certificate proved, and where the connection came from |
-//! | `statements`, `flags` | how many tokens it spoke of; what was odd |
+//! | `statements` | for each token its reference, its status and sequence after it, and the verdict |
+//! | `unreadable` | how many of its tokens are in quarantine |
 //! | `detail` | which step failed; never the data |
 //! | `took_ms` | from the complete body to the answer |
 //! | `error` | what went wrong, with the next step |
