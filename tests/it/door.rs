@@ -2,9 +2,11 @@
 //!
 //! Behind it stands a trivial router, so that nothing but the door is on trial.
 
+mod admin;
 mod balancer;
 mod identity;
 mod lifetime;
 mod refusals;
 mod reload;
 mod street;
+mod visitor;

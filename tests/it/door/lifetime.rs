@@ -8,10 +8,11 @@ use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::HandshakeKind;
 use rustls::version::{TLS12, TLS13};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio_rustls::client::TlsStream;
 
-use super::street::{Door, PATIENCE, Setup, ask_again, closes, eventually, read_answer};
+use super::street::{Door, PATIENCE, Setup};
+use super::visitor::{ask_again, closes, eventually, read_answer, says_goodbye};
 
 const WHO: &str = "ws.mastercard.com of None at 127.0.0.1";
 const SHORT: Duration = Duration::from_millis(150);
@@ -51,7 +52,7 @@ async fn a_connection_carries_many_requests_and_closes_when_asked() {
         assert_eq!(ask_again(&mut stream).await.expect("an answer"), WHO);
     }
     assert_eq!(door.connections(), 1);
-    let answer = super::street::ask_over(&mut stream, "")
+    let answer = super::visitor::ask_over(&mut stream, "")
         .await
         .expect("an answer and an orderly end");
     assert!(answer.contains("connection: close"), "{answer}");
@@ -114,7 +115,7 @@ async fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
     let mut idle = door.knock(door.config(Some(&door.client()))).await.expect("let in");
     ask_again(&mut idle).await.expect("an answer");
 
-    assert_eq!(idle.read(&mut [0; 1]).await.expect("an orderly end"), 0);
+    says_goodbye(&mut idle).await;
     door.gate.let_one_go();
     assert_eq!(read_answer(&mut busy).await.expect("an answer"), "done");
 }
@@ -163,7 +164,7 @@ async fn a_stop_finishes_the_accepted_request_and_lets_nobody_in() {
     begin_slow(&door, &mut busy).await;
 
     door.stop.cancel();
-    assert_eq!(idle.read(&mut [0; 1]).await.expect("an orderly end"), 0);
+    says_goodbye(&mut idle).await;
     assert!(eventually(|| std::net::TcpStream::connect(door.address).is_err()).await);
     assert!(!door.serving.is_finished());
     door.gate.let_one_go();

@@ -7,9 +7,10 @@ use std::time::Duration;
 use mdes_receiver::simulator::pki::{Authority, Issued, Leaf, Usage, decryption_key};
 use rustls::version::{TLS12, TLS13};
 use time::macros::datetime;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 
 use super::street::{Door, NAME, Setup, YEAR};
+use super::visitor::{last_words, says_goodbye};
 
 /// Knocks in both versions; each time the peer is told, and the word is counted.
 async fn is_refused(door: &Door, client: &Issued, word: &str, alert: &str) {
@@ -128,8 +129,7 @@ async fn tls_1_1_is_refused() {
     for (times, extensions) in [(1, as_of_2006.as_slice()), (2, &with_later_extensions)] {
         let mut socket = door.tcp().await;
         socket.write_all(&hello_of_tls_1_1(extensions)).await.expect("written");
-        let mut alert = Vec::new();
-        socket.read_to_end(&mut alert).await.expect("an orderly end");
+        let alert = last_words(&mut socket).await;
         let (handshake_failure, protocol_version) = ([2, 40], [2, 70]);
         assert_eq!(alert[0], 21, "an alert");
         assert_eq!(
@@ -145,16 +145,16 @@ async fn tls_1_1_is_refused() {
 }
 
 #[tokio::test]
-async fn plain_http_is_refused() {
+async fn plain_http_is_refused_and_even_one_who_talks_on_hears_it() {
     let door = Setup::new().open().await;
     let mut socket = door.tcp().await;
+    let body = [b'x'; 40_000];
     socket
-        .write_all(b"GET /who HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .write_all(b"POST /who HTTP/1.1\r\nhost: localhost\r\ncontent-length: 40000\r\n\r\n")
         .await
         .expect("written");
-    let mut told = Vec::new();
-    socket.read_to_end(&mut told).await.expect("an orderly end");
-    assert_eq!(told[0], 21, "an alert, not HTTP");
+    socket.write_all(&body).await.expect("written");
+    assert_eq!(last_words(&mut socket).await[0], 21, "an alert, not HTTP");
     door.saw("not_tls", 1).await;
 }
 
@@ -171,7 +171,7 @@ async fn one_who_says_nothing_is_sent_away_and_others_are_served_meanwhile() {
     assert_eq!(door.handshakes("timeout"), 0, "served while they were silent");
 
     door.saw("timeout", 50).await;
-    assert_eq!(silent[0].read(&mut [0; 1]).await.expect("an orderly end"), 0);
+    says_goodbye(&mut silent[0]).await;
 }
 
 #[tokio::test]

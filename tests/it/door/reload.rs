@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use mdes_receiver::simulator::pki::{Authority, Leaf};
-use tokio::io::AsyncReadExt;
 
-use super::street::{ALWAYS, NAME, NOW, PATIENCE, Setup, YEAR, ask_again, closes};
+use super::street::{ALWAYS, NAME, NOW, PATIENCE, Setup, YEAR};
+use super::visitor::{ask_again, closes, says_goodbye};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reload_under_traffic_drops_nothing() {
@@ -27,7 +27,7 @@ async fn a_reload_under_traffic_drops_nothing() {
     let traffic: Vec<_> = traffic.collect();
     for round in 1..=20 {
         door.tls.reload().expect("the files are good");
-        assert!(super::street::eventually(|| asked.load(Ordering::Relaxed) >= 8 * round).await);
+        assert!(super::visitor::eventually(|| asked.load(Ordering::Relaxed) >= 8 * round).await);
     }
     done.store(true, Ordering::Relaxed);
     for task in traffic {
@@ -84,7 +84,7 @@ async fn a_revocation_ends_the_open_connection_and_no_other() {
 
     door.write("clients.crl", &door.root.crl(&[&revoked], YEAR.0, YEAR.1));
     door.tls.reload().expect("the files are good");
-    assert_eq!(ending.read(&mut [0; 1]).await.expect("an orderly end"), 0);
+    says_goodbye(&mut ending).await;
     assert!(door.ask_as(&revoked).await.is_err());
     ask_again(&mut staying).await.expect("an answer");
 }

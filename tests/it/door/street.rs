@@ -16,19 +16,17 @@ use mdes_receiver::net::peer::Caller;
 use mdes_receiver::net::tls::DoorTls;
 use mdes_receiver::simulator::pki::{Authority, Issued, Leaf, Validity};
 use mdes_receiver::telemetry::Metrics;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::ClientConfig;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 use time::macros::datetime;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
+
+use super::visitor::{Versions, ask_over, client_config, eventually, tls_over};
 
 pub const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 pub const YEAR: Validity = (datetime!(2026-01-01 0:00 UTC), datetime!(2027-01-01 0:00 UTC));
@@ -40,11 +38,11 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// A house whose door is not open yet: settings to change, files to write.
 pub struct Setup {
     pub root: Authority,
+    pub server_root: Authority,
     pub tls: Tls,
     pub limits: Limits,
     pub forwarded: Option<Forwarded>,
     pub proxy_protocol_from: Vec<ipnet::IpNet>,
-    server_root: Authority,
     folder: TempDir,
 }
 
@@ -156,25 +154,8 @@ impl Door {
     }
 
     /// The same with a chain of its own (PEM) and only these versions.
-    pub fn config_with(
-        &self,
-        client: Option<(String, &Issued)>,
-        versions: &[&'static SupportedProtocolVersion],
-    ) -> ClientConfig {
-        let mut roots = RootCertStore::empty();
-        let root = CertificateDer::from_pem_slice(self.server_root.certificate_pem().as_bytes()).expect("a root");
-        roots.add(root).expect("a root");
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions);
-        let builder = builder.expect("known versions").with_root_certificates(roots);
-        let Some((chain, client)) = client else {
-            return builder.with_no_client_auth();
-        };
-        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain.as_bytes()).collect();
-        let key = PrivateKeyDer::from_pem_slice(client.private_key_pem.as_bytes()).expect("a key");
-        builder
-            .with_client_auth_cert(chain.expect("a chain"), key)
-            .expect("a pair")
+    pub fn config_with(&self, client: Option<(String, &Issued)>, versions: Versions<'_>) -> ClientConfig {
+        client_config(&self.server_root, client, versions)
     }
 
     pub async fn tcp(&self) -> TcpStream {
@@ -214,65 +195,6 @@ impl Door {
         assert!(seen, "{word} is not {times} in:\n{}", self.metrics.text());
         assert_eq!(self.handshakes(word), times, "{word}");
     }
-}
-
-pub async fn tls_over(socket: TcpStream, config: ClientConfig) -> std::io::Result<TlsStream<TcpStream>> {
-    let name = ServerName::try_from("localhost").expect("a name");
-    TlsConnector::from(Arc::new(config)).connect(name, socket).await
-}
-
-/// One request that closes the connection after it, with further header lines.
-pub async fn ask_over(stream: &mut TlsStream<TcpStream>, headers: &str) -> Result<String, String> {
-    let request = format!("GET /who HTTP/1.1\r\nhost: localhost\r\n{headers}connection: close\r\n\r\n");
-    // A refusal may come while this is being written; the read says which.
-    let _ = stream.write_all(request.as_bytes()).await;
-    let mut response = Vec::new();
-    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut response))
-        .await
-        .expect("an end");
-    read.map_err(|e| e.to_string())?;
-    Ok(String::from_utf8(response).expect("text"))
-}
-
-/// One request on a connection that stays open; gives the body.
-pub async fn ask_again(stream: &mut TlsStream<TcpStream>) -> std::io::Result<String> {
-    stream
-        .write_all(b"GET /who HTTP/1.1\r\nhost: localhost\r\n\r\n")
-        .await?;
-    read_answer(stream).await
-}
-
-/// Reads one response with a content-length; gives the body.
-pub async fn read_answer(stream: &mut TlsStream<TcpStream>) -> std::io::Result<String> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await?);
-    }
-    let head = String::from_utf8(head).expect("a head is text").to_lowercase();
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "))
-        .expect("a length");
-    let mut body = vec![0; length.trim().parse().expect("a number")];
-    stream.read_exact(&mut body).await?;
-    Ok(String::from_utf8(body).expect("text"))
-}
-
-/// Whether the other side closes, cleanly or not, before our patience ends.
-pub async fn closes(stream: &mut TlsStream<TcpStream>) -> bool {
-    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut Vec::new()))
-        .await
-        .is_ok()
-}
-
-/// Whether it becomes true before our patience ends.
-pub async fn eventually(mut holds: impl FnMut() -> bool) -> bool {
-    let polling = async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, polling).await.is_ok()
 }
 
 fn count(metrics: &Metrics, series: &str) -> u64 {
