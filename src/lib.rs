@@ -1,17 +1,30 @@
 //! The map of the house.
 //!
-//! | module | what it is |
-//! |---|---|
-//! | [`domain`] | the pure middle: tokens, notifications, the state rules |
-//! | [`mdes`] | Mastercard's language: bytes in, domain out |
-//! | [`keys`] | the decryption key ring |
-//! | [`store`] | the memory: one port, two databases |
-//! | [`net`] | the door: accept loop, TLS, who is calling |
-//! | [`inbox`] | takes in what Mastercard says; answers only when it is on disk |
-//! | [`http`] | the callback, the admin side |
-//! | [`simulator`] | the other side of the street: plays Mastercard |
-//! | [`config`], [`telemetry`], [`clock`] | settings; logs and metrics; time |
-//! | [`service`], [`cli`] | assembled and run |
+//! `mdes-receiver` hears from Mastercard what became of a merchant's network tokens, commits it, and answers
+//! only when it is on disk. The README walks through one notification; this is where each step lives.
+//!
+//! | module | what it is | what it never does |
+//! |---|---|---|
+//! | [`domain`] | the pure middle: tokens, notifications, the state rules | I/O, async, clocks, dice |
+//! | [`mdes`] | Mastercard's language: bytes in, domain out | keep anything |
+//! | [`keys`] | the decryption key ring, live | show a key |
+//! | [`store`] | the memory: one port, two databases | open a sealed body |
+//! | [`net`] | the door: accept loop, TLS, who is calling | let a stranger's bytes reach HTTP |
+//! | [`inbox`] | takes in what came, commits in groups, redrives | know HTTP or SQL |
+//! | [`http`] | the callback; the admin side | answer before the inbox did |
+//! | [`service`] | assembles, reloads, stops | |
+//! | [`simulator`] | the other side of the street: plays Mastercard | use [`mdes`] or [`keys`] |
+//! | [`config`] | what an operator writes, resolved and checked | |
+//! | [`telemetry`], [`clock`] | logs and metrics; the only reader of time | |
+//! | [`cli`] | one file per subcommand | |
+//!
+//! The arrows (`tests/it/arrows.rs` holds them):
+//!
+//! ```text
+//! main → cli ─┬→ service → http → inbox ─┬→ mdes → keys
+//!             │       └──→ net           └→ store → domain
+//!             └→ simulator → domain
+//! ```
 
 pub mod cli;
 pub mod clock;
