@@ -75,8 +75,6 @@ async fn insert_notifications(
     if told.is_empty() {
         return Ok(HashMap::new());
     }
-    // Stable: of two equal ones within the batch, the first is the first.
-    told.sort_by_key(|recording| recording.identity());
     let rows: Result<Vec<NotificationRow>, Error> =
         told.iter().map(|recording| NotificationRow::of(recording)).collect();
     let inserted: Vec<(Id,)> = session.fetch_batch(sql::INSERT_NOTIFICATIONS, &rows?).await?;

@@ -8,9 +8,13 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection, SqliteConnection};
+use tokio::time::sleep;
 
 use super::Error;
 use crate::domain::masked::Secret;
+
+const CONNECT_TRIES: u32 = 50;
+const CONNECT_PAUSE: Duration = Duration::from_millis(20);
 
 /// One file, opened for writing or for reading.
 pub(super) struct File {
@@ -44,7 +48,16 @@ impl File {
 
     /// A new connection.
     pub(super) async fn connect(&self) -> Result<SqliteConnection, Error> {
-        Ok(SqliteConnection::connect_with(&self.options).await?)
+        // The first one turns a new file to its write-ahead log, and there SQLite does not wait
+        // for another process that does the same: the busy timeout does not hold.
+        let mut tries = 0;
+        loop {
+            match SqliteConnection::connect_with(&self.options).await.map_err(Error::from) {
+                Err(Error::Conflict(_)) if tries < CONNECT_TRIES => sleep(CONNECT_PAUSE).await,
+                outcome => return outcome,
+            }
+            tries += 1;
+        }
     }
 
     /// How its transactions begin.

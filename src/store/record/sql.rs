@@ -7,7 +7,7 @@ use crate::store::session::Sql;
 
 pub(super) const INSERT_NOTIFICATIONS: Sql = Sql {
     postgres: "\
--- record: the notifications that are new, in the order of their identity
+-- record: the notifications that are new, in the order of their identity; of two equal ones the first
 insert into notifications
   (id, request_id, request_id_is_ours, content_hash, received_at, peer, organization,
    peer_address, peer_certificate, sealed_by, key, flags, sealed_body)
@@ -22,7 +22,7 @@ on conflict do nothing
 returning id
 ",
     sqlite: "\
--- record: the notifications that are new, in the order of their identity
+-- record: the notifications that are new, in the order of their identity; of two equal ones the first
 insert into notifications
   (id, request_id, request_id_is_ours, content_hash, received_at, peer, organization,
    peer_address, peer_certificate, sealed_by, key, flags, sealed_body)

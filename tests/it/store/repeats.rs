@@ -18,6 +18,7 @@ promises!(
     the_windows_edge_is_within,
     a_statement_heard_after_the_window_is_heard_anew,
     a_statement_received_earlier_but_read_later_is_a_repeat_too,
+    the_latest_hearing_within_the_window_counts_not_the_latest_of_all,
     a_statement_heard_again_after_another_raises_a_doubt,
     a_repeats_unreadable_tokens_are_not_quarantined_twice,
 );
@@ -172,6 +173,23 @@ async fn a_statement_received_earlier_but_read_later_is_a_repeat_too(database: D
     record(&store, &received(told("r-2", vec![statement.clone()]), "12:10")).await;
     let recorded = record(&store, &received(told("r-1", vec![statement]), "12:00")).await;
     assert_eq!(outcomes(&recorded)[0].verdict, Verdict::Repeat);
+}
+
+async fn the_latest_hearing_within_the_window_counts_not_the_latest_of_all(database: Database) {
+    let store = database.open().await;
+    let statement = said("A", "SUSPENDED", "09:00");
+    record(&store, &received(told("r-1", vec![statement.clone()]), "12:00")).await;
+    let batch = [
+        received(told("r-2", vec![statement.clone()]), "12:40"),
+        received(told("r-3", vec![statement]), "12:05"),
+    ];
+    let answers = record_all(&store, &batch).await;
+    let verdicts: Vec<Verdict> = answers
+        .iter()
+        .flat_map(outcomes)
+        .map(|outcome| outcome.verdict)
+        .collect();
+    assert_eq!(verdicts, [Verdict::Unchanged, Verdict::Repeat]);
 }
 
 async fn a_statement_heard_again_after_another_raises_a_doubt(database: Database) {
