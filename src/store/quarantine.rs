@@ -39,7 +39,8 @@ pub(super) async fn keep(session: &mut Session, entry: &NewQuarantine) -> Result
         peer.address.to_string(),
         &peer.certificate_sha256,
         &entry.body,
-        entry.body_bytes.cast_signed(),
+        // A length that was only announced may be any number.
+        i64::try_from(entry.body_bytes).unwrap_or(i64::MAX),
         sealed_by,
         &entry.reason,
         &entry.detail,
