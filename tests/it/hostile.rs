@@ -1,0 +1,49 @@
+//! What an authenticated peer may send in bad faith or by mistake, and what must hold all the same.
+
+use std::fmt::Write as _;
+
+use aws_lc_rs::digest;
+use serde_json::json;
+
+use crate::support::Database;
+use crate::world::World;
+
+promises!(a_requestor_too_long_for_an_index_does_not_lose_the_other_tokens,);
+
+const AT: &str = "2026-11-02T09:15:03Z";
+
+/// Text that does not compress.
+fn noise(length: usize) -> String {
+    let mut text = String::new();
+    for count in 0_u32.. {
+        if text.len() >= length {
+            break;
+        }
+        let block = digest::digest(&digest::SHA256, &count.to_be_bytes());
+        write!(text, "{}", hex::encode(block)).expect("a String takes any text");
+    }
+    text.truncate(length);
+    text
+}
+
+async fn a_requestor_too_long_for_an_index_does_not_lose_the_other_tokens(database: Database) {
+    let world = World::over(database).await;
+    let answer = world
+        .told(
+            "r-1",
+            &json!({"tokens": [
+                {"tokenUniqueReference": "A", "tokenRequestorId": noise(4_000), "status": "ACTIVE", "statusTimestamp": AT},
+                {"tokenUniqueReference": "B", "status": "SUSPENDED", "statusTimestamp": AT},
+            ]}),
+        )
+        .await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(world.status("B").await, "SUSPENDED");
+    let kept = world.quarantined().await;
+    assert_eq!(
+        kept.iter()
+            .filter_map(|entry| Some(entry.notification?.1))
+            .collect::<Vec<_>>(),
+        [0]
+    );
+}
