@@ -4,11 +4,15 @@ use std::fmt::Write as _;
 
 use aws_lc_rs::digest;
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::support::Database;
-use crate::world::World;
+use crate::world::{World, body, statement};
 
-promises!(a_requestor_too_long_for_an_index_does_not_lose_the_other_tokens,);
+promises!(
+    a_requestor_too_long_for_an_index_does_not_lose_the_other_tokens,
+    a_damaged_row_holds_up_nobody_elses_notification,
+);
 
 const AT: &str = "2026-11-02T09:15:03Z";
 
@@ -45,5 +49,37 @@ async fn a_requestor_too_long_for_an_index_does_not_lose_the_other_tokens(databa
             .filter_map(|entry| Some(entry.notification?.1))
             .collect::<Vec<_>>(),
         [0]
+    );
+}
+
+async fn a_damaged_row_holds_up_nobody_elses_notification(database: Database) {
+    let world = World::over(database).await;
+    assert_eq!(world.told("r-1", &statement("DAMAGED", "ACTIVE", AT)).await.status, 200);
+    world.desk.database.execute("update tokens set state = '{}'").await;
+
+    let mut calls = JoinSet::new();
+    for count in 0..24 {
+        let reference = if count % 8 == 7 {
+            "DAMAGED".to_owned()
+        } else {
+            format!("T-{count}")
+        };
+        let sealed = world.sealed(&format!("r-2-{count}"), &statement(&reference, "SUSPENDED", AT));
+        let sender = world.sender();
+        calls.spawn(async move { (reference, sender.send(sealed).await.expect("an answer")) });
+    }
+    for (reference, answer) in calls.join_all().await {
+        match reference.as_str() {
+            "DAMAGED" => assert_eq!(
+                (answer.status, &body(&answer)["errorCode"]),
+                (400, &json!("INVALID_DATA"))
+            ),
+            _ => assert_eq!(answer.status, 200, "{reference}"),
+        }
+    }
+    let kept = world.quarantined().await;
+    assert_eq!(
+        kept.iter().map(|entry| entry.reason.as_str()).collect::<Vec<_>>(),
+        ["STORE_REFUSED"; 3]
     );
 }
