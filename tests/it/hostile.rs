@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use aws_lc_rs::digest;
+use mdes_receiver::inbox::RedriveReport;
+use mdes_receiver::store::QuarantineFilter;
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -12,6 +14,7 @@ use crate::world::{World, body, statement};
 promises!(
     a_requestor_too_long_for_an_index_does_not_lose_the_other_tokens,
     a_damaged_row_holds_up_nobody_elses_notification,
+    an_entry_that_the_store_refuses_does_not_end_a_redrive,
 );
 
 const AT: &str = "2026-11-02T09:15:03Z";
@@ -81,5 +84,33 @@ async fn a_damaged_row_holds_up_nobody_elses_notification(database: Database) {
     assert_eq!(
         kept.iter().map(|entry| entry.reason.as_str()).collect::<Vec<_>>(),
         ["STORE_REFUSED"; 3]
+    );
+}
+
+async fn an_entry_that_the_store_refuses_does_not_end_a_redrive(database: Database) {
+    let world = World::over(database).await;
+    assert_eq!(world.told("r-1", &statement("DAMAGED", "ACTIVE", AT)).await.status, 200);
+    world.desk.database.execute("update tokens set state = '{}'").await;
+    // A misregistered prefix: everything is kept, nothing is read yet.
+    let elsewhere = format!("https://{}/elsewhere", world.service.callback_address);
+    for reference in ["DAMAGED", "B"] {
+        let sealed = world.sealed(reference, &statement(reference, "SUSPENDED", AT));
+        let answer = world.desk.sender_to(&elsewhere).send(sealed).await.expect("an answer");
+        assert_eq!(answer.status, 404);
+    }
+
+    let report = world.service.inbox().redrive_all(&QuarantineFilter::default()).await;
+    assert_eq!(
+        report.expect("the store answers"),
+        RedriveReport {
+            recorded: 1,
+            still_open: 1
+        }
+    );
+    assert_eq!(world.status("B").await, "SUSPENDED");
+    let kept = world.quarantined().await;
+    assert_eq!(
+        kept.iter().map(|entry| entry.reason.as_str()).collect::<Vec<_>>(),
+        ["STORE_REFUSED"]
     );
 }
