@@ -16,7 +16,7 @@ use self::sql::{
 };
 use super::plan::Plan;
 use super::session::{Session, execute, fetch};
-use super::values::{Bodies, Id, JsonText, Stamp, rows};
+use super::values::{Bodies, Id, JsonText, Stamp, rows, shown};
 use super::{Error, Recorded, Recording, SealedBy};
 use crate::domain::id::{ContentHash, Namespace, NotificationId, TokenReference};
 use crate::domain::notification::{Flag, Windows};
@@ -240,7 +240,7 @@ async fn lock_tokens<'a>(
 fn held_token(row: Locked) -> Result<Token, Error> {
     let reference = token_reference(&row.namespace, row.token_unique_reference)?;
     match row.state {
-        Some(state) => state.read(|| format!("tokens.state of {reference}")),
+        Some(state) => state.read(|| format!("tokens.state of {}", shown(&reference.reference))),
         None => Ok(Token::unheard(reference)),
     }
 }
@@ -289,7 +289,7 @@ async fn recall<'a>(
     for row in heard {
         let token = token_reference(&row.namespace, row.token_unique_reference)?;
         let statement = hash(&row.statement_hash, || {
-            format!("token_statements.statement_hash of {token}")
+            format!("token_statements.statement_hash of {}", shown(&token.reference))
         })?;
         let line = (
             NotificationId(row.notification_id.0),
@@ -327,7 +327,7 @@ async fn write(session: &mut Session, mut plan: Plan<'_>, now: OffsetDateTime) -
 pub(super) fn token_reference(namespace: &str, reference: String) -> Result<TokenReference, Error> {
     match Namespace::parse(namespace) {
         Some(namespace) => Ok(TokenReference { namespace, reference }),
-        None => Err(Error::Corrupt(format!("namespace of token {reference}"))),
+        None => Err(Error::Corrupt(format!("namespace of token {}", shown(&reference)))),
     }
 }
 

@@ -17,6 +17,7 @@ use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
 use super::Error;
+use crate::domain::masked;
 
 /// Fixed in width, so that texts sort as times; read by Postgres, SQLite and RFC 3339 alike.
 const STAMP: &[BorrowedFormatItem<'static>] =
@@ -196,6 +197,11 @@ impl Encode<'_, Sqlite> for Bodies<'_> {
         let hex: Vec<String> = self.0.iter().map(hex::encode).collect();
         Encode::<Sqlite>::encode(serde_json::to_string(&hex)?, buffer)
     }
+}
+
+/// A token's reference as an error may show it: the sender's own lines and numbers do not reach a log.
+pub(super) fn shown(reference: &str) -> String {
+    masked::without_numbers(&reference.escape_debug().to_string())
 }
 
 /// Rows of a batch as one JSON parameter, which both databases unfold.

@@ -15,6 +15,7 @@ promises!(
     a_requestor_too_long_for_an_index_does_not_lose_the_other_tokens,
     a_damaged_row_holds_up_nobody_elses_notification,
     an_entry_that_the_store_refuses_does_not_end_a_redrive,
+    a_trouble_with_a_row_names_it_without_the_senders_own_lines_and_numbers,
 );
 
 const AT: &str = "2026-11-02T09:15:03Z";
@@ -112,5 +113,17 @@ async fn an_entry_that_the_store_refuses_does_not_end_a_redrive(database: Databa
     assert_eq!(
         kept.iter().map(|entry| entry.reason.as_str()).collect::<Vec<_>>(),
         ["STORE_REFUSED"]
+    );
+}
+
+async fn a_trouble_with_a_row_names_it_without_the_senders_own_lines_and_numbers(database: Database) {
+    let world = World::over(database).await;
+    let reference = "A\n2026-11-22 INFO 5204730000001201";
+    assert_eq!(world.told("r-1", &statement(reference, "ACTIVE", AT)).await.status, 200);
+    world.desk.database.execute("update tokens set state = '{}'").await;
+    let error = world.store().tokens(None, 1).await.expect_err("its state is gone");
+    assert_eq!(
+        error.to_string(),
+        "store holds what cannot be read: tokens.state of A\\n2026-11-22 INFO ····1201"
     );
 }
