@@ -9,12 +9,13 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::support::Database;
-use crate::world::{World, body, statement};
+use crate::world::{Desk, World, body, eventually, statement};
 
 promises!(
     a_requestor_too_long_for_an_index_does_not_lose_the_other_tokens,
     a_damaged_row_holds_up_nobody_elses_notification,
     an_entry_that_the_store_refuses_does_not_end_a_redrive,
+    a_key_that_comes_while_the_store_is_away_redrives_when_it_is_back,
     a_trouble_with_a_row_names_it_without_the_senders_own_lines_and_numbers,
 );
 
@@ -126,4 +127,48 @@ async fn a_trouble_with_a_row_names_it_without_the_senders_own_lines_and_numbers
         error.to_string(),
         "store holds what cannot be read: tokens.state of A\\n2026-11-22 INFO ····1201"
     );
+}
+
+async fn a_key_that_comes_while_the_store_is_away_redrives_when_it_is_back(database: Database) {
+    let keys_of = |names: &[&str]| -> String {
+        names
+            .iter()
+            .map(|name| format!("[[keys]]\nprivate_key = \"{name}\"\n"))
+            .collect()
+    };
+    let desk = Desk::over(database);
+    let other = mdes_receiver::simulator::pki::decryption_key(2048, "the other key");
+    std::fs::write(desk.path("other.key"), &other.private_key_pem).expect("written");
+    let world = desk.with(&keys_of(&["other.key"])).open().await;
+    world.ready().await;
+    assert_eq!(world.told("r-1", &statement("A", "SUSPENDED", AT)).await.status, 400);
+
+    world
+        .desk
+        .database
+        .execute("alter table quarantine rename to away")
+        .await;
+    let World { desk, service } = world;
+    let world = World {
+        desk: desk.with(&keys_of(&["other.key", "decrypt.key"])),
+        service,
+    };
+    world.desk.config_file();
+    let reloaded = "mdes_receiver_reloads_total{outcome=\"done\"} 2";
+    eventually("door and keys are read again", || async {
+        world.service.metrics().text().contains(reloaded)
+    })
+    .await;
+    assert!(world.store().quarantine_open().await.is_err());
+    world
+        .desk
+        .database
+        .execute("alter table away rename to quarantine")
+        .await;
+
+    eventually("the quarantine is empty", || async {
+        world.quarantined().await.is_empty()
+    })
+    .await;
+    assert_eq!(world.status("A").await, "SUSPENDED");
 }
