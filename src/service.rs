@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use time::OffsetDateTime;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::{NoContext, Timestamp, Uuid};
@@ -34,6 +35,8 @@ use changes::Changes;
 
 /// How often the store is asked whether it is there, until it is.
 const STORE_RETRY: Duration = Duration::from_secs(1);
+/// How long after one that failed the next redrive is tried.
+const REDRIVE_RETRY: Duration = Duration::from_secs(5);
 /// How often slow-moving figures are measured.
 const MEASURE_EVERY: Duration = Duration::from_secs(15);
 
@@ -67,7 +70,8 @@ struct Reloadable {
     admin: Option<Arc<ServerTls>>,
     keys: Arc<Keys>,
     reread: Reread,
-    inbox: Arc<Inbox>,
+    /// Rung when the keys were read again.
+    new_keys: Arc<Notify>,
     metrics: Metrics,
 }
 
@@ -121,16 +125,18 @@ impl Service {
             tokio::spawn(admin_listener.serve(admin_security, admin, stop.clone())),
         ];
         tracing::info!(callback = %callback_address, admin = %admin_address, "listening");
+        let new_keys = Arc::new(Notify::new());
         let reloadable = Reloadable {
             door,
             admin: admin_tls,
             keys,
             reread,
-            inbox: inbox.clone(),
+            new_keys: new_keys.clone(),
             metrics: metrics.clone(),
         };
+        let redriver = redrive_for_ever(inbox.clone(), new_keys, settings.callback.limits.answer);
         let helpers = vec![
-            tokio::spawn(prepare(store.clone(), inbox.clone(), settings.store.migrate_on_start)),
+            tokio::spawn(prepare(store.clone(), settings.store.migrate_on_start, redriver)),
             tokio::spawn(measure(store.clone(), metrics.clone())),
             tokio::spawn(reloadable.run()?),
         ];
@@ -214,8 +220,8 @@ fn bounds(settings: &Settings) -> Bounds {
     }
 }
 
-/// Waits for the store, migrates it if asked to, and then redrives what newer keys may open.
-async fn prepare(store: SharedStore, inbox: Arc<Inbox>, migrate: bool) {
+/// Waits for the store, migrates it if asked to, and then does what needs it.
+async fn prepare(store: SharedStore, migrate: bool, then: impl Future<Output = ()>) {
     loop {
         match make_ready(&store, migrate).await {
             Ok(()) => break,
@@ -224,7 +230,7 @@ async fn prepare(store: SharedStore, inbox: Arc<Inbox>, migrate: bool) {
         tokio::time::sleep(STORE_RETRY).await;
     }
     tracing::info!("the store is ready");
-    redrive(&inbox).await;
+    then.await;
 }
 
 async fn make_ready(store: &SharedStore, migrate: bool) -> Result<(), store::Error> {
@@ -241,17 +247,34 @@ async fn make_ready(store: &SharedStore, migrate: bool) -> Result<(), store::Err
     store.ready().await
 }
 
-async fn redrive(inbox: &Inbox) {
-    match inbox.redrive_for_new_keys().await {
-        Ok(report) if report.recorded + report.still_open > 0 => {
-            tracing::info!(
-                recorded = report.recorded,
-                still_open = report.still_open,
-                "redriven with the keys of now"
-            );
+/// Redrives what newer keys may open: now, whenever the keys were read again, and once more when all that was
+/// under way with the keys of before has `settled` in quarantine.
+async fn redrive_for_ever(inbox: Arc<Inbox>, new_keys: Arc<Notify>, settled: Duration) {
+    loop {
+        redrive(&inbox).await;
+        if tokio::time::timeout(settled, new_keys.notified()).await.is_err() {
+            redrive(&inbox).await;
+            new_keys.notified().await;
         }
-        Ok(_) => {}
-        Err(error) => tracing::warn!(%error, "cannot redrive; the next reload or start tries again"),
+    }
+}
+
+/// Redrives until the store took part in it.
+async fn redrive(inbox: &Inbox) {
+    loop {
+        match inbox.redrive_for_new_keys().await {
+            Ok(report) if report.recorded + report.still_open > 0 => {
+                tracing::info!(
+                    recorded = report.recorded,
+                    still_open = report.still_open,
+                    "redriven with the keys of now"
+                );
+                return;
+            }
+            Ok(_) => return,
+            Err(error) => tracing::warn!(%error, "cannot redrive; trying again"),
+        }
+        tokio::time::sleep(REDRIVE_RETRY).await;
     }
 }
 
@@ -273,7 +296,7 @@ impl Reloadable {
         Ok(async move {
             loop {
                 changes.next().await;
-                self.reload().await;
+                self.reload();
                 let files = self.files();
                 if files != watched
                     && let Ok(anew) = Changes::of(&files)
@@ -297,18 +320,17 @@ impl Reloadable {
     }
 
     /// Each part by itself: a bad file keeps the old one, and says so, and does not hold up the others.
-    async fn reload(&self) {
+    fn reload(&self) {
         self.tell("callback.tls", self.door.reload().map_err(Into::into));
         if let Some(admin) = &self.admin {
             self.tell("admin.tls", admin.reload().map_err(Into::into));
         }
         let keys = (self.reread.keys)().and_then(|files| Ok(self.keys.reload(files)?));
-        let changed = keys.as_ref().is_ok_and(|reloaded| reloaded.added > 0);
+        if keys.is_ok() {
+            self.new_keys.notify_one();
+        }
         self.tell("keys", keys.map(|_| ()));
         self.tell_expiries();
-        if changed {
-            redrive(&self.inbox).await;
-        }
     }
 
     fn tell(&self, what: &'static str, outcome: anyhow::Result<()>) {

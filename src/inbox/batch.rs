@@ -29,7 +29,7 @@ pub enum Unrecorded {
     /// More are waiting than the bound allows.
     #[error("the queue is full")]
     Overloaded,
-    /// The store refuses this very notification.
+    /// The store refuses this very notification, or cannot read what it holds of its tokens.
     #[error("{0}")]
     Poison(String),
     /// The store cannot take anything now.
@@ -154,7 +154,9 @@ impl Worker {
                         let _ = answer.send(Ok(recorded)); // the caller may have given up
                     }
                 }
-                Err(store::Error::Conflict(_) | store::Error::Data(_)) if part.recordings.len() > 1 => {
+                Err(store::Error::Conflict(_) | store::Error::Data(_) | store::Error::Corrupt(_))
+                    if part.recordings.len() > 1 =>
+                {
                     let [first, second] = part.halves();
                     parts.extend([second, first]);
                 }
@@ -163,6 +165,8 @@ impl Worker {
                     parts.push(part);
                 }
                 Err(store::Error::Data(why)) => part.answer_all(|| Unrecorded::Poison(why.clone())),
+                // A damaged row mends no sooner than a person mends it, and no sender tries again for so long.
+                Err(error @ store::Error::Corrupt(_)) => part.answer_all(|| Unrecorded::Poison(error.to_string())),
                 Err(error) => {
                     tracing::warn!(waiting = part.answers.len(), %error, "cannot record");
                     part.answer_all(|| Unrecorded::Unavailable(error.to_string()));

@@ -8,7 +8,7 @@ use crate::mdes::{self, Read, Reason, Resting, Unreadable};
 use crate::store::{self, KeptQuarantine, QuarantineFilter, Recorded, Recording, Resolution, SealedBy};
 
 use super::batch::Unrecorded;
-use super::{Arrival, Inbox};
+use super::{Arrival, Inbox, STORE_REFUSED};
 
 /// How many entries are held in memory at once.
 const PAGE: u32 = 50;
@@ -44,13 +44,26 @@ impl Inbox {
         if entry.resolved_at.is_some() {
             return Ok(Redriven::NotOpen);
         }
+        match self.try_again(entry).await {
+            // It alone is in trouble: those after it are not to wait for it.
+            Err(store::Error::Data(why) | store::Error::Corrupt(why)) => {
+                self.note_in_vain(entry, STORE_REFUSED, why).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn try_again(&self, entry: &KeptQuarantine) -> Result<Redriven, store::Error> {
         let read = match &entry.notification {
             Some((notification, index)) => self.read_token_again(entry, *notification, *index).await?,
             None => self.read_again(entry),
         };
         match read {
             Ok(recording) => self.record_again(entry, recording).await,
-            Err(unreadable) => self.note_in_vain(entry, &unreadable).await,
+            Err(unreadable) => {
+                self.note_in_vain(entry, unreadable.reason.code(), unreadable.detail)
+                    .await
+            }
         }
     }
 
@@ -150,10 +163,17 @@ impl Inbox {
         Ok(Redriven::Recorded(id))
     }
 
-    async fn note_in_vain(&self, entry: &KeptQuarantine, unreadable: &Unreadable) -> Result<Redriven, store::Error> {
-        let (reason, detail) = (unreadable.reason.code().to_owned(), unreadable.detail.clone());
+    async fn note_in_vain(
+        &self,
+        entry: &KeptQuarantine,
+        reason: &'static str,
+        detail: String,
+    ) -> Result<Redriven, store::Error> {
         let ring = self.keys.current();
-        self.store.tried_again(entry.id, &reason, ring.id()).await?;
-        Ok(Redriven::StillUnreadable { reason, detail })
+        self.store.tried_again(entry.id, reason, ring.id()).await?;
+        Ok(Redriven::StillUnreadable {
+            reason: reason.to_owned(),
+            detail,
+        })
     }
 }

@@ -35,7 +35,8 @@ pub(super) async fn keep(session: &mut Session, entry: &NewQuarantine) -> Result
         peer.address.to_string(),
         &peer.certificate_sha256,
         &entry.body,
-        entry.body_bytes.cast_signed(),
+        // A length that was only announced may be any number.
+        i64::try_from(entry.body_bytes).unwrap_or(i64::MAX),
         entry.sealed_by.as_str(),
         &entry.reason,
         &entry.detail,

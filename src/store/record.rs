@@ -14,7 +14,7 @@ use self::rows::{
     AgainRow, AskedRow, NotificationRow, ReferenceRow, RepeatRow, StatementRow, TokenRow, TransitionRow, UnreadableRow,
 };
 use super::session::Session;
-use super::values::{Id, JsonText, Stamp};
+use super::values::{Id, JsonText, Stamp, shown};
 use super::{Error, Recorded, Recording};
 use crate::domain::id::{ContentHash, Namespace, NotificationId, TokenReference};
 use crate::domain::notification::Windows;
@@ -160,7 +160,7 @@ async fn lock_tokens(session: &mut Session, new: &[&Recording], now: OffsetDateT
 fn held_token(row: Locked) -> Result<Token, Error> {
     let reference = token_reference(&row.namespace, row.token_unique_reference)?;
     match row.state {
-        Some(state) => state.read(|| format!("tokens.state of {reference}")),
+        Some(state) => state.read(|| format!("tokens.state of {}", shown(&reference.reference))),
         None => Ok(Token::unheard(reference)),
     }
 }
@@ -194,7 +194,7 @@ async fn recall(
     for row in heard {
         let token = token_reference(&row.namespace, row.token_unique_reference)?;
         let statement = hash(&row.statement_hash, || {
-            format!("token_statements.statement_hash of {token}")
+            format!("token_statements.statement_hash of {}", shown(&token.reference))
         })?;
         let notification = NotificationId(row.notification_id.0);
         let line = (notification, row.token_index.unsigned_abs(), statement);
@@ -247,7 +247,7 @@ async fn write(session: &mut Session, mut plan: Plan<'_>, now: OffsetDateTime) -
 pub(super) fn token_reference(namespace: &str, reference: String) -> Result<TokenReference, Error> {
     match Namespace::parse(namespace) {
         Some(namespace) => Ok(TokenReference { namespace, reference }),
-        None => Err(Error::Corrupt(format!("namespace of token {reference}"))),
+        None => Err(Error::Corrupt(format!("namespace of token {}", shown(&reference)))),
     }
 }
 

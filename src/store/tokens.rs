@@ -4,7 +4,7 @@ use sqlx::FromRow;
 
 use super::record::token_reference;
 use super::session::{Session, Sql, fetch};
-use super::values::{Id, JsonText, Stamp, Words};
+use super::values::{Id, JsonText, Stamp, Words, shown};
 use super::{Error, KeptNotification, KeptStatement, KeptToken, SealedBy, Transition};
 use crate::domain::id::{NotificationId, TokenReference};
 use crate::domain::peer::Peer;
@@ -58,7 +58,9 @@ pub(super) async fn tokens(
 
 fn kept_token(row: TokenRow) -> Result<KeptToken, Error> {
     let reference = token_reference(&row.namespace, row.token_unique_reference)?;
-    let token: Token = row.state.read(|| format!("tokens.state of {reference}"))?;
+    let token: Token = row
+        .state
+        .read(|| format!("tokens.state of {}", shown(&reference.reference)))?;
     Ok(KeptToken {
         token,
         updated_at: row.updated_at.0,
@@ -102,7 +104,13 @@ pub(super) async fn transitions(
     let token = &reference.reference;
     let rows: Vec<TransitionRow> = fetch!(session, TRANSITIONS, reference.namespace.as_str(), token, after, limit)?;
     let transition = |row: TransitionRow| {
-        let place = || format!("token_transitions.changes of {reference}, sequence {}", row.sequence);
+        let place = || {
+            format!(
+                "token_transitions.changes of {}, sequence {}",
+                shown(token),
+                row.sequence
+            )
+        };
         Ok(Transition {
             token: reference.clone(),
             sequence: row.sequence.unsigned_abs(),
@@ -157,7 +165,7 @@ pub(super) async fn statements(
     let rows: Vec<StatementRow> = fetch!(session, STATEMENTS, reference.namespace.as_str(), token, limit)?;
     let statement = |row: StatementRow| {
         let notification = NotificationId(row.notification_id.0);
-        let place = |column| format!("token_statements.{column} of {reference} in {notification}");
+        let place = |column| format!("token_statements.{column} of {} in {notification}", shown(token));
         let verdict = Words(vec![row.verdict]).known().pop();
         Ok(KeptStatement {
             notification,

@@ -18,6 +18,7 @@ use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
 use super::Error;
+use crate::domain::masked;
 
 /// Fixed in width, so that texts sort as times; read by Postgres, SQLite and RFC 3339 alike.
 const STAMP: &[BorrowedFormatItem<'static>] =
@@ -233,8 +234,9 @@ impl Document {
     /// Of whatever can be written as JSON.
     pub(super) fn of(value: &impl Serialize) -> Result<Self, Error> {
         let raw = serde_json::value::to_raw_value(value);
+        // Nothing of ours fails to serialise but a time outside the calendar.
         raw.map(Document)
-            .map_err(|error| sqlx::Error::Encode(error.into()).into())
+            .map_err(|_| Error::Data("a time outside the years 1 to 9999".to_owned()))
     }
 }
 
@@ -260,4 +262,9 @@ impl Serialize for Document {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
     }
+}
+
+/// A token's reference as an error may show it: the sender's own lines and numbers do not reach a log.
+pub(super) fn shown(reference: &str) -> String {
+    masked::without_numbers(&reference.escape_debug().to_string())
 }

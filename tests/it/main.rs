@@ -6,6 +6,7 @@ mod support;
 mod arrows;
 mod door;
 mod envelope;
+mod hostile;
 mod operator;
 mod simulator;
 mod store;

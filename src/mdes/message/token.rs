@@ -19,6 +19,8 @@ const NAME_BYTES_MAX: usize = 256;
 const DEPTH_MAX: usize = 32;
 const TOKEN_BYTES_MAX: usize = 64 << 10;
 const REFERENCE_CHARS_MAX: usize = 128;
+/// It is 11 by the specification. A database's index holds no text of any length.
+const REQUESTOR_CHARS_MAX: usize = 128;
 const SUSPENDERS_MAX: usize = 64;
 
 /// The specification's own: `tokenUniqueReference` 64, words 32, `statusTimestamp` 29.
@@ -60,6 +62,7 @@ pub(super) fn read(entry: &Value, index: u32, key: &DecryptionKey) -> Result<Sta
         return Err(unreadable("it is no object"));
     };
     check(entry, 0).map_err(unreadable)?;
+    check_requestor(fields).map_err(unreadable)?;
     let canonical = canonical(entry);
     if canonical.len() > TOKEN_BYTES_MAX {
         return Err(unreadable("it is too large"));
@@ -104,6 +107,13 @@ fn check(value: &Value, depth: usize) -> Result<(), &'static str> {
             check(value, depth + 1)
         }),
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+    }
+}
+
+fn check_requestor(fields: &Map<String, Value>) -> Result<(), &'static str> {
+    match fields.get("tokenRequestorId").and_then(Value::as_str) {
+        Some(text) if text.chars().count() > REQUESTOR_CHARS_MAX => Err("tokenRequestorId is too long"),
+        _ => Ok(()),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::support::Database;
 promises!(
     what_could_not_be_used_is_kept_as_it_came,
     kept_twice_under_one_id_it_is_kept_once,
+    a_length_that_no_database_counts_to_is_kept_as_the_greatest,
     pages_follow_each_other,
     filters_choose_open_by_reason_and_by_keys,
     an_entry_is_resolved_once,
@@ -74,6 +75,18 @@ async fn kept_twice_under_one_id_it_is_kept_once(database: Database) {
         .await
         .expect("told again, since the first answer was lost");
     assert_eq!(store.quarantine_open().await.expect("the store answers"), 1);
+}
+
+async fn a_length_that_no_database_counts_to_is_kept_as_the_greatest(database: Database) {
+    let store = database.open().await;
+    // A sender announces what he likes.
+    let entry = NewQuarantine {
+        body_bytes: u64::MAX - 2,
+        ..entry("TOO_LARGE")
+    };
+    store.quarantine(&entry).await.expect("it is kept");
+    let kept = store.quarantine_entry(entry.id).await.expect("the store answers");
+    assert_eq!(kept.expect("it is there").body_bytes, i64::MAX.unsigned_abs());
 }
 
 async fn pages_follow_each_other(database: Database) {
