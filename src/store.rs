@@ -22,6 +22,7 @@ mod pool;
 mod postgres;
 mod quarantine;
 mod record;
+mod row;
 mod schema;
 mod session;
 mod sqlite;

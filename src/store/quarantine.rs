@@ -1,9 +1,9 @@
 //! What could not be used: kept sealed, until it is read after all or set aside by a person.
 
-use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::row::row;
 use super::session::{Session, Sql, execute, fetch};
 use super::tokens::{PeerColumns, sealed_by};
 use super::values::{Id, Stamp};
@@ -70,23 +70,23 @@ where id = $1
 ",
 );
 
-#[derive(FromRow)]
-struct Row {
-    id: Id,
-    received_at: Stamp,
-    #[sqlx(flatten)]
-    peer: PeerColumns,
-    body: Option<Vec<u8>>,
-    body_bytes: i64,
-    sealed_by: String,
-    notification_id: Option<Id>,
-    token_index: Option<i32>,
-    reason: String,
-    detail: String,
-    keys_tried: String,
-    tries: i64,
-    resolved_at: Option<Stamp>,
-    resolution: Option<String>,
+row! {
+    struct Row {
+        id: Id,
+        received_at: Stamp,
+        body: Option<Vec<u8>>,
+        body_bytes: i64,
+        sealed_by: String,
+        notification_id: Option<Id>,
+        token_index: Option<i32>,
+        reason: String,
+        detail: String,
+        keys_tried: String,
+        tries: i64,
+        resolved_at: Option<Stamp>,
+        resolution: Option<String>,
+    }
+    with peer: PeerColumns
 }
 
 /// A page of entries.

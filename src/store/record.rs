@@ -6,13 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use sqlx::FromRow;
 use time::OffsetDateTime;
 
 use self::plan::Plan;
 use self::rows::{
     AgainRow, AskedRow, NotificationRow, ReferenceRow, RepeatRow, StatementRow, TokenRow, TransitionRow, UnreadableRow,
 };
+use super::row::row;
 use super::session::Session;
 use super::values::{Id, JsonText, Stamp, shown};
 use super::{Error, Recorded, Recording};
@@ -83,12 +83,13 @@ async fn insert_notifications(
     count_repeats(session, &told).await
 }
 
-#[derive(FromRow)]
-struct First {
-    id: Id,
-    request_id: String,
-    request_id_is_ours: bool,
-    content_hash: Vec<u8>,
+row! {
+    struct First {
+        id: Id,
+        request_id: String,
+        request_id_is_ours: bool,
+        content_hash: Vec<u8>,
+    }
 }
 
 /// Counts repeats on the first telling of each, and gives the answers, by the ids of the repeats.
@@ -136,11 +137,12 @@ impl First {
     }
 }
 
-#[derive(FromRow)]
-struct Locked {
-    namespace: String,
-    token_unique_reference: String,
-    state: Option<JsonText>,
+row! {
+    struct Locked {
+        namespace: String,
+        token_unique_reference: String,
+        state: Option<JsonText>,
+    }
 }
 
 /// Locks every token that the recordings speak of, making rows for those that have none.
@@ -165,14 +167,15 @@ fn held_token(row: Locked) -> Result<Token, Error> {
     }
 }
 
-#[derive(FromRow)]
-struct Heard {
-    namespace: String,
-    token_unique_reference: String,
-    statement_hash: Vec<u8>,
-    received_at: Stamp,
-    notification_id: Id,
-    token_index: i32,
+row! {
+    struct Heard {
+        namespace: String,
+        token_unique_reference: String,
+        statement_hash: Vec<u8>,
+        received_at: Stamp,
+        notification_id: Id,
+        token_index: i32,
+    }
 }
 
 /// Tells the plan which of the statements the journal holds within the retry window of their hearing.

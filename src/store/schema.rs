@@ -3,8 +3,11 @@
 //! Migrations only go forward and are never edited. Each names the oldest program that may still run
 //! on what it leaves, so that replicas of two versions can share one database while an upgrade rolls.
 
+use std::sync::LazyLock;
+
 use sqlx::Connection;
-use sqlx::migrate::{Migrate, MigrateError, Migrator};
+use sqlx::SqlStr;
+use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::SqliteConnection;
 
 use super::error::MIGRATE;
@@ -12,15 +15,29 @@ use super::pool::Source;
 use super::session::{Session, Sql, fetch};
 use super::{Error, Migrated};
 
-static POSTGRES: Migrator = Migrator {
+/// Every step there ever was: number, name, and the same step for each database.
+const STEPS: &[(i64, &str, Sql)] = &[(
+    1,
+    "inbox",
+    Sql {
+        postgres: include_str!("../../migrations/postgres/0001_inbox.sql"),
+        sqlite: include_str!("../../migrations/sqlite/0001_inbox.sql"),
+    },
+)];
+
+static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(|sql| sql.postgres));
+static SQLITE: LazyLock<Migrator> = LazyLock::new(|| migrator(|sql| sql.sqlite));
+
+fn migrator(dialect: impl Fn(&Sql) -> &'static str) -> Migrator {
+    let step = |(version, name, sql): &(i64, &'static str, Sql)| {
+        let sql = SqlStr::from_static(dialect(sql));
+        Migration::new(*version, (*name).into(), MigrationType::Simple, sql, false)
+    };
+    let mut migrator = Migrator::with_migrations(STEPS.iter().map(step).collect());
     // What a newer program has applied is not missing; `oldest_program` says whether it matters.
-    ignore_missing: true,
-    ..sqlx::migrate!("migrations/postgres")
-};
-static SQLITE: Migrator = Migrator {
-    ignore_missing: true,
-    ..sqlx::migrate!("migrations/sqlite")
-};
+    migrator.set_ignore_missing(true);
+    migrator
+}
 
 const READY: Sql = Sql {
     postgres: "\
@@ -40,11 +57,7 @@ from schema_info
 
 /// The version that this program knows: the number of its newest migration.
 fn known() -> i64 {
-    POSTGRES
-        .iter()
-        .map(|migration| migration.version)
-        .max()
-        .unwrap_or_default()
+    STEPS.iter().map(|(version, ..)| *version).max().unwrap_or_default()
 }
 
 /// The database answers, is writable, and this program may run on its schema.
@@ -129,5 +142,29 @@ fn trouble(error: MigrateError) -> Error {
         )),
         MigrateError::Dirty(version) => Error::Schema(format!("migration {version} is half applied: restore a backup")),
         _ => Error::Schema("the store's migrations cannot be read".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_migration_stands_in_the_steps_with_the_same_number_and_name_on_both_sides() {
+        let steps: Vec<String> = STEPS
+            .iter()
+            .map(|(number, name, _)| format!("{number:04}_{name}.sql"))
+            .collect();
+        for folder in ["postgres", "sqlite"] {
+            let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("migrations")
+                .join(folder);
+            let files = std::fs::read_dir(folder).expect("a folder of migrations");
+            let mut names: Vec<String> = files
+                .map(|file| file.expect("a file").file_name().to_string_lossy().into_owned())
+                .collect();
+            names.sort();
+            assert_eq!(names, steps);
+        }
     }
 }

@@ -1,8 +1,7 @@
 //! Looks at what is kept: tokens, their history, the notifications they came from.
 
-use sqlx::FromRow;
-
 use super::record::token_reference;
+use super::row::row;
 use super::session::{Session, Sql, fetch};
 use super::values::{Id, JsonText, Stamp, Words, shown};
 use super::{Error, KeptNotification, KeptStatement, KeptToken, SealedBy, Transition};
@@ -31,12 +30,13 @@ limit $3
 ",
 );
 
-#[derive(FromRow)]
-struct TokenRow {
-    namespace: String,
-    token_unique_reference: String,
-    state: JsonText,
-    updated_at: Stamp,
+row! {
+    struct TokenRow {
+        namespace: String,
+        token_unique_reference: String,
+        state: JsonText,
+        updated_at: Stamp,
+    }
 }
 
 /// One token, if anything was ever heard of it.
@@ -80,17 +80,18 @@ limit $4
 ",
 );
 
-#[derive(FromRow)]
-struct TransitionRow {
-    sequence: i64,
-    kind: String,
-    from_status: Option<String>,
-    to_status: Option<String>,
-    status_at: Option<Stamp>,
-    reason_code: Option<String>,
-    changes: JsonText,
-    notification_id: Id,
-    recorded_at: Stamp,
+row! {
+    struct TransitionRow {
+        sequence: i64,
+        kind: String,
+        from_status: Option<String>,
+        to_status: Option<String>,
+        status_at: Option<Stamp>,
+        reason_code: Option<String>,
+        changes: JsonText,
+        notification_id: Id,
+        recorded_at: Stamp,
+    }
 }
 
 /// A page of a token's applied changes.
@@ -140,19 +141,20 @@ limit $3
 ",
 );
 
-#[derive(FromRow)]
-struct StatementRow {
-    notification_id: Id,
-    token_index: i32,
-    verdict: String,
-    sequence: Option<i64>,
-    status: Option<String>,
-    status_at: Option<Stamp>,
-    reason_code: Option<String>,
-    flags: Words,
-    unrecognized: JsonText,
-    repeats: i64,
-    received_at: Stamp,
+row! {
+    struct StatementRow {
+        notification_id: Id,
+        token_index: i32,
+        verdict: String,
+        sequence: Option<i64>,
+        status: Option<String>,
+        status_at: Option<Stamp>,
+        reason_code: Option<String>,
+        flags: Words,
+        unrecognized: JsonText,
+        repeats: i64,
+        received_at: Stamp,
+    }
 }
 
 /// Everything said of a token, newest first.
@@ -195,25 +197,26 @@ where id = $1
 ",
 );
 
-#[derive(FromRow)]
-struct NotificationRow {
-    request_id: String,
-    received_at: Stamp,
-    #[sqlx(flatten)]
-    peer: PeerColumns,
-    sealed_body: Vec<u8>,
-    sealed_by: String,
-    repeats: i64,
-    flags: Words,
+row! {
+    struct NotificationRow {
+        request_id: String,
+        received_at: Stamp,
+        sealed_body: Vec<u8>,
+        sealed_by: String,
+        repeats: i64,
+        flags: Words,
+    }
+    with peer: PeerColumns
 }
 
-/// Who sent it, as four columns have it.
-#[derive(FromRow)]
-pub(super) struct PeerColumns {
-    peer: String,
-    organization: Option<String>,
-    peer_address: String,
-    peer_certificate: String,
+row! {
+    /// Who sent it, as four columns have it.
+    pub(super) struct PeerColumns {
+        peer: String,
+        organization: Option<String>,
+        peer_address: String,
+        peer_certificate: String,
+    }
 }
 
 impl PeerColumns {
