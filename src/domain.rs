@@ -7,4 +7,5 @@ pub mod id;
 pub mod masked;
 pub mod notification;
 pub mod peer;
+pub mod status;
 pub mod token;

@@ -13,7 +13,8 @@ use time::OffsetDateTime;
 use crate::domain::id::{ContentHash, NotificationId, QuarantineId, TokenReference};
 use crate::domain::notification::{Flag, Statement, UnreadableToken, Windows};
 use crate::domain::peer::Peer;
-use crate::domain::token::{Change, Status, Token, Verdict};
+use crate::domain::status::Status;
+use crate::domain::token::{Change, Token, Verdict};
 
 mod batch;
 mod error;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use super::id::{ContentHash, TokenReference};
-use super::token::{Instant, Status};
+use super::status::{Instant, Status};
 
 /// A notification, read: one statement per token that could be read, and a note per one that could not.
 #[derive(Clone, Debug, PartialEq)]

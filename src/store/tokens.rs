@@ -7,7 +7,8 @@ use super::values::{Id, JsonText, Stamp, Words, shown};
 use super::{Error, KeptNotification, KeptStatement, KeptToken, SealedBy, Transition};
 use crate::domain::id::{NotificationId, TokenReference};
 use crate::domain::peer::Peer;
-use crate::domain::token::{Status, Token};
+use crate::domain::status::Status;
+use crate::domain::token::Token;
 
 const TOKEN: Sql = Sql::same(
     "\

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use crate::cli::output::{dash, escaped, pairs, table, time};
-use crate::domain::token::{Change, Doubt, Status, Token};
+use crate::domain::status::Status;
+use crate::domain::token::{Change, Doubt, Token};
 use crate::store::{KeptStatement, KeptToken, Transition};
 
 /// State, data, changes, and everything that was heard.

@@ -3,7 +3,7 @@
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
-use crate::domain::token::Instant;
+use crate::domain::status::Instant;
 
 /// Earlier ones are a default that someone forgot to fill in.
 const YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;

@@ -10,7 +10,7 @@ use super::{fields, metadata, timestamp};
 use crate::domain::id::TokenReference;
 use crate::domain::masked;
 use crate::domain::notification::{Flag, Statement};
-use crate::domain::token::Status;
+use crate::domain::status::Status;
 use crate::keys::DecryptionKey;
 
 /// Bounds of sanity, far above what the specification allows.

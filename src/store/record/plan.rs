@@ -8,7 +8,8 @@ use time::OffsetDateTime;
 
 use crate::domain::id::{ContentHash, NotificationId, QuarantineId, TokenReference};
 use crate::domain::notification::{Flag, Hearing, Statement, UnreadableToken, Windows};
-use crate::domain::token::{Change, Status, Token, Verdict};
+use crate::domain::status::Status;
+use crate::domain::token::{Change, Token, Verdict};
 use crate::store::{Error, Outcome, Recorded, Recording};
 
 /// A statement's name in the journal: (notification, its place in `tokens[]`, its hash).

@@ -1,7 +1,7 @@
 //! Reading: lenient with types, exact in meaning, and never with a card number left in it.
 
 use mdes_receiver::domain::notification::{Flag, Notification, Statement};
-use mdes_receiver::domain::token::{Instant, Status};
+use mdes_receiver::domain::status::{Instant, Status};
 use mdes_receiver::keys::KeyRing;
 use mdes_receiver::mdes::{self, Field, Reading, Reason, Unreadable};
 use serde_json::{Value, json};

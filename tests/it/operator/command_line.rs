@@ -10,7 +10,7 @@ use mdes_receiver::domain::id::{ContentHash, NotificationId, QuarantineId, Token
 use mdes_receiver::domain::masked::Secret;
 use mdes_receiver::domain::notification::{Statement, UnreadableToken, Windows};
 use mdes_receiver::domain::peer::Peer;
-use mdes_receiver::domain::token::{Instant, Status};
+use mdes_receiver::domain::status::{Instant, Status};
 use mdes_receiver::store::{self, NewQuarantine, Recording, SealedBy, SharedStore};
 use time::OffsetDateTime;
 use time::macros::datetime;

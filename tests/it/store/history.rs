@@ -1,7 +1,8 @@
 //! Transitions and the journal.
 
 use mdes_receiver::domain::notification::Flag;
-use mdes_receiver::domain::token::{Status, Verdict};
+use mdes_receiver::domain::status::Status;
+use mdes_receiver::domain::token::Verdict;
 use serde_json::json;
 
 use super::scene::*;

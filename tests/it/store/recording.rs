@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use mdes_receiver::domain::notification::{Flag, Hearing, Windows};
-use mdes_receiver::domain::token::{Status, Token, Verdict};
+use mdes_receiver::domain::status::Status;
+use mdes_receiver::domain::token::{Token, Verdict};
 use mdes_receiver::store::{KeptNotification, Recorded, SealedBy};
 use serde_json::{Value, json};
 

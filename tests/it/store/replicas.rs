@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mdes_receiver::domain::notification::{Hearing, Statement, Windows};
-use mdes_receiver::domain::token::{Status, Token};
+use mdes_receiver::domain::status::Status;
+use mdes_receiver::domain::token::Token;
 use mdes_receiver::store::{Recorded, Recording};
 
 use tokio::sync::Barrier;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use mdes_receiver::domain::id::{ContentHash, NotificationId, QuarantineId, TokenReference};
 use mdes_receiver::domain::notification::{Statement, UnreadableToken, Windows};
 use mdes_receiver::domain::peer::Peer;
-use mdes_receiver::domain::token::{Instant, Status};
+use mdes_receiver::domain::status::{Instant, Status};
 use mdes_receiver::store::{Outcome, Recorded, Recording, SealedBy, SharedStore};
 use serde_json::Value;
 use time::macros::{date, datetime};
