@@ -37,6 +37,10 @@ use changes::Changes;
 const STORE_RETRY: Duration = Duration::from_secs(1);
 /// How long after one that failed the next redrive is tried.
 const REDRIVE_RETRY: Duration = Duration::from_secs(5);
+/// Bodies that wait for their commit, all together; past it 503.
+const QUEUE_BYTES_MAX: usize = 256 << 20;
+/// Bodies in one commit: more would not be written within the store's deadline.
+const BATCH_BYTES_MAX: usize = 16 << 20;
 /// How often slow-moving figures are measured.
 const MEASURE_EVERY: Duration = Duration::from_secs(15);
 
@@ -211,7 +215,9 @@ fn bounds(settings: &Settings) -> Bounds {
     let retry = settings.inbox.retry_window;
     Bounds {
         queue_max: settings.inbox.queue_max,
+        queue_bytes_max: QUEUE_BYTES_MAX,
         batch_max: settings.inbox.batch_max,
+        batch_bytes_max: BATCH_BYTES_MAX,
         deadline: settings.callback.limits.answer,
         windows: Windows {
             retry: retry.try_into().unwrap_or(time::Duration::MAX),
