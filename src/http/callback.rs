@@ -16,7 +16,7 @@ use axum::{Extension, Router};
 use crate::clock::Clock;
 use crate::config::settings;
 use crate::domain::peer::Peer;
-use crate::http::body::{Collected, collect};
+use crate::http::body::{Collected, Room, collect};
 use crate::inbox::{Arrival, Inbox, Receipt, Refusal, STORE_REFUSED};
 use crate::mdes::Reason;
 use crate::mdes::answer::{self, Answer};
@@ -69,6 +69,7 @@ pub struct Callback {
     inbox: Arc<Inbox>,
     settings: settings::Callback,
     path: String,
+    room: Room,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
 }
@@ -81,6 +82,7 @@ impl Callback {
             inbox,
             settings,
             path,
+            room: Room::new(),
             clock,
             metrics,
         }
@@ -187,7 +189,7 @@ async fn notify(
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
     let fault = callback.fault_of(&head.method, head.uri.path(), &head.headers);
-    let collected = collect(body, announced, &callback.settings.limits).await;
+    let (collected, _taken) = collect(body, announced, &callback.settings.limits, &callback.room).await;
 
     let started = Instant::now();
     let received_at = callback.clock.now();
@@ -208,6 +210,10 @@ async fn notify(
                 let bytes = body.len() as u64;
                 callback.refuse(arrival(body), Fault::TooSlow, bytes).await
             }
+            (_, Collected::NoRoom) => (
+                Said::Unavailable("no room for more bodies".to_owned()),
+                unavailable(host),
+            ),
             (_, Collected::Broken) => (
                 Said::Unavailable("the sender broke off".to_owned()),
                 answer::too_slow(host),

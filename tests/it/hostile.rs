@@ -1,9 +1,12 @@
 //! What an authenticated peer may send in bad faith or by mistake, and what must hold all the same.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_lc_rs::digest;
-use mdes_receiver::inbox::RedriveReport;
+use mdes_receiver::domain::peer::Peer;
+use mdes_receiver::inbox::{Arrival, RedriveReport};
 use mdes_receiver::store::QuarantineFilter;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -16,6 +19,7 @@ promises!(
     a_damaged_row_holds_up_nobody_elses_notification,
     an_entry_that_the_store_refuses_does_not_end_a_redrive,
     a_key_that_comes_while_the_store_is_away_redrives_when_it_is_back,
+    a_flood_of_what_cannot_be_used_does_not_hold_up_what_can,
     a_trouble_with_a_row_names_it_without_the_senders_own_lines_and_numbers,
 );
 
@@ -171,4 +175,39 @@ async fn a_key_that_comes_while_the_store_is_away_redrives_when_it_is_back(datab
     })
     .await;
     assert_eq!(world.status("A").await, "SUSPENDED");
+}
+
+async fn a_flood_of_what_cannot_be_used_does_not_hold_up_what_can(database: Database) {
+    const FLOOD: usize = 1_000;
+    let world = World::over(database).await;
+    let arrival = Arrival {
+        received_at: time::OffsetDateTime::now_utc(),
+        peer: Peer {
+            name: "ws.mastercard.com".to_owned(),
+            organization: None,
+            address: "203.0.113.7:51422".parse().expect("an address"),
+            certificate_sha256: "ab".repeat(32),
+        },
+        body: "not JSON".into(),
+    };
+    let sender = world.sender();
+    let told = async |request_id| {
+        let sealed = world.sealed(request_id, &statement("A", "SUSPENDED", AT));
+        sender.send(sealed).await.expect("an answer").status
+    };
+    assert_eq!(told("a connection that is open already").await, 200);
+
+    let (mut flood, kept) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)));
+    for _ in 0..FLOOD {
+        let (inbox, arrival, kept) = (world.service.inbox().clone(), arrival.clone(), kept.clone());
+        flood.spawn(async move {
+            let done = inbox.keep(arrival, "NOT_FOUND", 8).await.is_ok();
+            kept.fetch_add(1, Ordering::Relaxed);
+            done
+        });
+    }
+    assert_eq!(told("r-1").await, 200);
+    let kept = kept.load(Ordering::Relaxed);
+    assert!(kept < FLOOD / 2, "{kept} of the flood came before");
+    assert!(flood.join_all().await.into_iter().all(|kept| kept));
 }
