@@ -3,6 +3,7 @@
 //! Over the limit the rest is read and thrown away for a while, since a sender that is still
 //! writing would not see the answer.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -29,7 +30,9 @@ pub enum Collected {
     },
     /// The deadline passed: what had come by then.
     TooSlow(Bytes),
-    /// The sender broke off.
+    /// Its framing makes no sense: what had come by then.
+    Malformed(Bytes),
+    /// The sender hung up; nobody is there to be answered.
     Broken,
 }
 
@@ -41,6 +44,7 @@ pub async fn collect(mut body: Body, announced: Option<u64>, limits: &Limits) ->
         match tokio::time::timeout_at(deadline, body.frame()).await {
             Err(_) => return Collected::TooSlow(taken.freeze()),
             Ok(None) => return Collected::Whole(taken.freeze()),
+            Ok(Some(Err(error))) if is_malformed(&error) => return Collected::Malformed(taken.freeze()),
             Ok(Some(Err(_))) => return Collected::Broken,
             Ok(Some(Ok(frame))) => {
                 let data = frame.into_data().unwrap_or_default(); // trailers say nothing to us
@@ -51,6 +55,18 @@ pub async fn collect(mut body: Body, announced: Option<u64>, limits: &Limits) ->
             return throw_away_rest(body, taken, announced, limits).await;
         }
     }
+}
+
+/// Hyper says of chunks that make no sense that they are invalid, and of a hang-up that something is missing.
+fn is_malformed(error: &axum::Error) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            return matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::InvalidData);
+        }
+        next = error.source();
+    }
+    false
 }
 
 fn first_allocation(announced: Option<u64>, limits: &Limits) -> usize {

@@ -158,20 +158,21 @@ listen = "127.0.0.1:0"
 
     /// Mastercard, calling this address.
     pub fn sender(&self, address: std::net::SocketAddr) -> Sender {
-        self.sender_to(&format!("https://{address}"))
+        self.sender_by(Http::One, address)
     }
 
-    /// Mastercard, calling this URL.
-    pub fn sender_to(&self, url: &str) -> Sender {
+    /// Mastercard, calling this address by this HTTP.
+    pub fn sender_by(&self, http: Http, address: std::net::SocketAddr) -> Sender {
         self.sender_as(
             &read(&self.files.client.certificate),
             &read(&self.files.client.private_key),
-            url,
+            &format!("https://{address}"),
+            http,
         )
     }
 
     /// Somebody with this certificate, calling this URL.
-    pub fn sender_as(&self, certificate: &[u8], private_key: &[u8], url: &str) -> Sender {
+    pub fn sender_as(&self, certificate: &[u8], private_key: &[u8], url: &str, http: Http) -> Sender {
         let identity = Identity::from_pem(certificate, private_key);
         let roots = read(&self.files.ca.certificate);
         let target = url.parse().expect("a URL");
@@ -179,7 +180,7 @@ listen = "127.0.0.1:0"
             target,
             Some(identity.expect("a pair")),
             &roots,
-            Http::One,
+            http,
             Deadlines::default(),
         )
         .expect("a sender")

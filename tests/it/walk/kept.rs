@@ -2,6 +2,7 @@
 
 use mdes_receiver::http::callback::PATH;
 use mdes_receiver::inbox::Redriven;
+use mdes_receiver::simulator::sender::Http;
 use mdes_receiver::store::SealedBy;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -19,6 +20,9 @@ promises!(
     a_body_of_unknown_length_over_the_limit_is_kept_with_the_length_that_came,
     a_body_over_even_the_drain_bounds_is_kept_with_the_length_it_announced,
     a_slow_body_is_refused_and_what_came_of_it_kept,
+    a_body_that_breaks_its_own_framing_is_refused_and_what_came_of_it_kept,
+    a_sender_that_hangs_up_in_the_middle_leaves_nothing_and_may_say_it_again,
+    over_http_2_the_same_bounds_hold,
     what_came_by_a_wrong_path_is_redriven_with_the_time_at_which_it_came,
     a_body_that_was_cut_short_says_so_after_a_redrive_too,
     one_bad_token_of_several_is_kept_alone_and_the_others_applied,
@@ -194,6 +198,47 @@ async fn a_slow_body_is_refused_and_what_came_of_it_kept(database: Database) {
     assert_eq!(only_entry(&world).await, expected);
     assert_eq!(world.desk.came(&first_entry(&world).await), came);
     assert!(!world.desk.database.at_rest().await.contains(MARKER));
+}
+
+async fn a_body_that_breaks_its_own_framing_is_refused_and_what_came_of_it_kept(database: Database) {
+    let world = World::over(database).await;
+    let mut line = world.line().await;
+    let chunked = request("POST", PATH, &[JSON, ("transfer-encoding", "chunked")], b"");
+    let body = clear();
+    let first = [format!("{:x}\r\n", body.len()).as_bytes(), &body, b"\r\n"].concat();
+    let reply = line.ask(&[&chunked[..], &first, b"no length\r\n"].concat()).await;
+    assert_refused(&reply, 400, "INVALID_JSON");
+    let length = body.len() as u64;
+    assert_eq!(only_entry(&world).await, ("MALFORMED".to_owned(), length, SealedBy::Us));
+    assert_eq!(world.desk.came(&first_entry(&world).await), body);
+}
+
+async fn a_sender_that_hangs_up_in_the_middle_leaves_nothing_and_may_say_it_again(database: Database) {
+    let world = World::over(database).await;
+    let body = world.sealed("r-1", &statement(TOKEN, "ACTIVE", "2026-11-02T09:15:03Z"));
+    let whole = request("POST", PATH, &[JSON], &body);
+    for cut in [40, whole.len() / 2, whole.len() - 1] {
+        let mut line = world.line().await;
+        line.say(&whole[..cut]).await.expect("listened to");
+    }
+    let gone = || async { world.count("mdes_receiver_connections") == 0 };
+    crate::world::eventually("all have gone", gone).await;
+    assert_eq!(world.line().await.ask(&whole).await.status, 200);
+    assert_eq!(world.quarantined().await, []);
+}
+
+async fn over_http_2_the_same_bounds_hold(database: Database) {
+    let desk = Desk::over(database).set("callback.limits.drain_bytes_max", "2097152");
+    let world = desk.open().await;
+    world.ready().await;
+    let sender = world.desk.sender_by(Http::Two, world.service.callback_address);
+    let body = [clear(), vec![b'x'; 1 << 20]].concat();
+    let answer = sender.send(body.clone().into()).await.expect("an answer");
+    assert_eq!(answer.status, 413);
+    let length = body.len() as u64;
+    assert_eq!(only_entry(&world).await, ("TOO_LARGE".to_owned(), length, SealedBy::Us));
+    let told = world.sealed("r-1", &statement(TOKEN, "ACTIVE", "2026-11-02T09:15:03Z"));
+    assert_eq!(sender.send(told).await.expect("an answer").status, 200);
 }
 
 async fn what_came_by_a_wrong_path_is_redriven_with_the_time_at_which_it_came(database: Database) {

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use mdes_receiver::simulator::pki::{Authority, Leaf};
 use mdes_receiver::simulator::refusal::SendError;
-use mdes_receiver::simulator::sender::Sender;
+use mdes_receiver::simulator::seal::{Sealer, Style};
+use mdes_receiver::simulator::sender::{Http, Sender};
 use tokio::task::JoinHandle;
 
 use super::TOKEN;
@@ -97,7 +98,9 @@ fn client(world: &World, ca: &Authority) -> Sender {
 
 fn sender_as(world: &World, certificate: &str, key: &str) -> Sender {
     let url = format!("https://{}", world.service.callback_address);
-    world.desk.sender_as(certificate.as_bytes(), key.as_bytes(), &url)
+    world
+        .desk
+        .sender_as(certificate.as_bytes(), key.as_bytes(), &url, Http::One)
 }
 
 async fn outcome(world: &World, sender: &Sender) -> Result<u16, SendError> {
@@ -219,4 +222,23 @@ async fn a_key_taken_away_opens_nothing_more_until_it_comes_back() {
     .await;
     assert_eq!(world.journal(TOKEN).await, ["ACTIVE advanced"]);
     assert_eq!(told().await, Ok(200));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_comes_after_its_configuration_is_taken_in_when_it_comes() {
+    let world = world().await;
+    let (with, file) = (world.desk.toml(), world.desk.path("receiver.toml"));
+    let other = mdes_receiver::simulator::pki::decryption_key(2048, "another key");
+    let more = format!("{with}\n[[keys]]\nprivate_key = \"other.key\"\n");
+    after(&world, KEPT_OLD, || replace(&file, more.as_bytes())).await;
+    let sealer = Sealer::new(other.certificate_pem.as_bytes(), Style::default()).expect("a sealer");
+    let told = crate::world::sealed(&sealer, "r-1", &statement(TOKEN, "ACTIVE", "2026-11-02T09:15:03Z"));
+    assert_eq!(world.sender().send(told).await.expect("an answer").status, 400);
+
+    replace(&world.desk.path("other.key"), other.private_key_pem.as_bytes());
+    eventually("what was kept is redriven", || async {
+        world.status(TOKEN).await == "ACTIVE"
+    })
+    .await;
+    assert_eq!(world.quarantined().await, []);
 }
