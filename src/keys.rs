@@ -127,10 +127,12 @@ impl Keys {
         self.current.load_full()
     }
 
-    /// Reads these files from now on. If one of them is bad the old ring stays.
+    /// Reads these files from now on. If one of them is bad the old ring stays; they are the ones to watch all the
+    /// same, since that one may be mended, or come only now.
     pub fn reload(&self, files: Vec<KeyFile>) -> Result<Reloaded, Error> {
+        let files = Arc::new(files);
+        self.files.store(Arc::clone(&files));
         let new = Arc::new(KeyRing::load(&files)?);
-        self.files.store(Arc::new(files));
         let old = self.current.swap(Arc::clone(&new));
         Ok(Reloaded {
             added: new.set().difference(&old.set()).count(),

@@ -333,6 +333,8 @@ impl Reloadable {
                     && let Ok(anew) = Changes::of(&files)
                 {
                     (watched, changes) = (files, anew);
+                    // What changed while nobody watched it.
+                    changes.suspect();
                 }
             }
         })

@@ -3,6 +3,7 @@
 //! Over the limit the rest is read and thrown away for a while, since a sender that is still
 //! writing would not see the answer.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,7 +66,9 @@ pub enum Collected {
     },
     /// The deadline passed: what had come by then.
     TooSlow(Bytes),
-    /// The sender broke off.
+    /// Its framing makes no sense: what had come by then.
+    Malformed(Bytes),
+    /// The sender hung up; nobody is there to be answered.
     Broken,
     /// Other bodies have taken all the room.
     NoRoom,
@@ -92,6 +95,7 @@ async fn fill(
         match tokio::time::timeout_at(deadline, body.frame()).await {
             Err(_) => return Collected::TooSlow(taken.freeze()),
             Ok(None) => return Collected::Whole(taken.freeze()),
+            Ok(Some(Err(error))) if is_malformed(&error) => return Collected::Malformed(taken.freeze()),
             Ok(Some(Err(_))) => return Collected::Broken,
             Ok(Some(Ok(frame))) => {
                 let data = frame.into_data().unwrap_or_default(); // trailers say nothing to us
@@ -105,6 +109,18 @@ async fn fill(
             return throw_away_rest(body, taken, announced, limits).await;
         }
     }
+}
+
+/// Hyper says of chunks that make no sense that they are invalid, and of a hang-up that something is missing.
+fn is_malformed(error: &axum::Error) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            return matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::InvalidData);
+        }
+        next = error.source();
+    }
+    false
 }
 
 async fn throw_away_rest(mut body: Body, mut taken: BytesMut, announced: Option<u64>, limits: &Limits) -> Collected {

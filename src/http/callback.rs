@@ -12,6 +12,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use axum::{Extension, Router};
+use bytes::Bytes;
 
 use crate::clock::Clock;
 use crate::config::settings;
@@ -39,6 +40,7 @@ enum Fault {
     UnsupportedMediaType,
     TooLarge,
     TooSlow,
+    Malformed,
 }
 
 impl Fault {
@@ -50,6 +52,7 @@ impl Fault {
             Fault::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Fault::TooLarge => "TOO_LARGE",
             Fault::TooSlow => "TOO_SLOW",
+            Fault::Malformed => "MALFORMED",
         }
     }
 
@@ -60,6 +63,7 @@ impl Fault {
             Fault::UnsupportedMediaType => answer::unsupported_media_type(response_host),
             Fault::TooLarge => answer::too_large(response_host),
             Fault::TooSlow => answer::too_slow(response_host),
+            Fault::Malformed => answer::malformed(response_host),
         }
     }
 }
@@ -199,25 +203,10 @@ async fn notify(
         body,
     };
     let work = async {
-        match (fault, collected) {
-            (None, Collected::Whole(body)) => callback.receive(arrival(body)).await,
-            (Some(fault), Collected::Whole(body)) => {
-                let bytes = body.len() as u64;
-                callback.refuse(arrival(body), fault, bytes).await
-            }
-            (_, Collected::TooLarge { first, bytes }) => callback.refuse(arrival(first), Fault::TooLarge, bytes).await,
-            (_, Collected::TooSlow(body)) => {
-                let bytes = body.len() as u64;
-                callback.refuse(arrival(body), Fault::TooSlow, bytes).await
-            }
-            (_, Collected::NoRoom) => (
-                Said::Unavailable("no room for more bodies".to_owned()),
-                unavailable(host),
-            ),
-            (_, Collected::Broken) => (
-                Said::Unavailable("the sender broke off".to_owned()),
-                answer::too_slow(host),
-            ),
+        match came(collected, fault) {
+            Ok((body, None, _)) => callback.receive(arrival(body)).await,
+            Ok((body, Some(fault), bytes)) => callback.refuse(arrival(body), fault, bytes).await,
+            Err(why) => (Said::Unavailable(why.to_owned()), unavailable(host)),
         }
     };
     let (said, answer) = tokio::time::timeout(callback.settings.limits.answer, work)
@@ -225,6 +214,20 @@ async fn notify(
         .unwrap_or_else(|_| (Said::Unavailable("no commit in time".to_owned()), unavailable(host)));
     tell(&callback.metrics, &said, &peer, &answer, started);
     respond(answer)
+}
+
+/// The body or what there is of it, what is wrong with it, and how long it was; or why there is nothing to keep.
+fn came(collected: Collected, fault: Option<Fault>) -> Result<(Bytes, Option<Fault>, u64), &'static str> {
+    let (body, fault) = match collected {
+        Collected::Whole(body) => (body, fault),
+        Collected::TooLarge { first, bytes } => return Ok((first, Some(Fault::TooLarge), bytes)),
+        Collected::TooSlow(body) => (body, Some(Fault::TooSlow)),
+        Collected::Malformed(body) => (body, Some(Fault::Malformed)),
+        Collected::Broken => return Err("the sender hung up"),
+        Collected::NoRoom => return Err("no room for more bodies"),
+    };
+    let bytes = body.len() as u64;
+    Ok((body, fault, bytes))
 }
 
 /// One line and one count per request; never what it said.

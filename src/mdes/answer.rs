@@ -96,6 +96,15 @@ pub fn too_slow(response_host: &str) -> Answer {
     failure(408, fault, response_host, None)
 }
 
+/// A body whose framing makes no sense; sent again it may.
+pub fn malformed(response_host: &str) -> Answer {
+    let fault = Failure {
+        recoverable: true,
+        ..Failure::of(Reason::NotJson)
+    };
+    failure(400, fault, response_host, None)
+}
+
 /// A peer whose (forwarded) certificate does not admit it.
 pub fn forbidden(response_host: &str) -> Answer {
     failure(
@@ -248,11 +257,12 @@ mod tests {
             unsupported_media_type(HOST),
             too_large(HOST),
             too_slow(HOST),
+            malformed(HOST),
             forbidden(HOST),
         ];
         assert_eq!(
             answers.each_ref().map(|answer| answer.status),
-            [404, 405, 415, 413, 408, 403]
+            [404, 405, 415, 413, 408, 400, 403]
         );
         for answer in answers {
             let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");

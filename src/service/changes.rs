@@ -37,6 +37,11 @@ impl Changes {
         })
     }
 
+    /// Tells of a change that may have been missed.
+    pub fn suspect(&self) {
+        self.changed.notify_one();
+    }
+
     /// Waits for the next change, and for things to settle after it.
     pub async fn next(&mut self) {
         tokio::select! {

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use aws_lc_rs::digest;
 use mdes_receiver::domain::peer::Peer;
 use mdes_receiver::inbox::{Arrival, RedriveReport};
+use mdes_receiver::simulator::sender::Http;
 use mdes_receiver::store::QuarantineFilter;
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::support::Database;
-use crate::world::{Desk, World, body, eventually, statement};
+use crate::world::{Desk, World, body, eventually, read, statement};
 
 promises!(
     a_requestor_too_long_for_an_index_does_not_lose_the_other_tokens,
@@ -99,9 +100,12 @@ async fn an_entry_that_the_store_refuses_does_not_end_a_redrive(database: Databa
     world.desk.database.execute("update tokens set state = '{}'").await;
     // A misregistered prefix: everything is kept, nothing is read yet.
     let elsewhere = format!("https://{}/elsewhere", world.service.callback_address);
+    let client = &world.desk.files.client;
+    let (certificate, key) = (read(&client.certificate), read(&client.private_key));
+    let sender = world.desk.sender_as(&certificate, &key, &elsewhere, Http::One);
     for reference in ["DAMAGED", "B"] {
         let sealed = world.sealed(reference, &statement(reference, "SUSPENDED", AT));
-        let answer = world.desk.sender_to(&elsewhere).send(sealed).await.expect("an answer");
+        let answer = sender.send(sealed).await.expect("an answer");
         assert_eq!(answer.status, 404);
     }
 

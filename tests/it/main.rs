@@ -4,6 +4,7 @@
 mod support;
 
 mod arrows;
+mod batch;
 mod door;
 mod envelope;
 mod hostile;

@@ -1,11 +1,11 @@
 //! What a store promises. Each promise is a function, and is kept on both databases.
 
 mod history;
-mod primary;
+pub mod primary;
 mod quarantine;
 mod recording;
 mod repeats;
 mod replicas;
-mod scene;
+pub mod scene;
 mod schema;
 mod trouble;

@@ -23,6 +23,8 @@ macro_rules! promises {
     };
 }
 
+mod rest;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,5 +1,15 @@
 //! The walk of a notification, from Mastercard's handshake to a committed token state.
 
+mod away;
+mod balancer;
+mod crowd;
+mod kept;
+mod leak;
+mod odd;
+mod payload;
+mod reload;
+mod repeats;
+
 use std::time::Duration;
 
 use serde_json::json;
@@ -9,7 +19,8 @@ use mdes_receiver::simulator::scenario;
 use crate::support::Database;
 use crate::world::{Desk, World, body, eventually, statement};
 
-const TOKEN: &str = "DM4MMC00000000013f0c5b0e6d5a4c2f9b7e1a2d3c4b5a697";
+/// A token that is spoken of.
+pub const TOKEN: &str = "DM4MMC00000000013f0c5b0e6d5a4c2f9b7e1a2d3c4b5a697";
 
 promises!(
     the_six_scenarios_end_in_the_states_they_tell,

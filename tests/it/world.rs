@@ -9,23 +9,30 @@ use mdes_receiver::clock::SystemClock;
 use mdes_receiver::config;
 use mdes_receiver::config::settings::Settings;
 use mdes_receiver::domain::id::TokenReference;
+use mdes_receiver::domain::status::Status;
 use mdes_receiver::domain::token::Token;
+use mdes_receiver::keys::KeyRing;
+use mdes_receiver::mdes;
 use mdes_receiver::service::{Reread, Service};
-use mdes_receiver::simulator::dev_files::{self, DevFiles};
-use mdes_receiver::simulator::pki::Authority;
+use mdes_receiver::simulator::dev_files::{self, DevFiles, Pair};
+use mdes_receiver::simulator::pki::{Authority, Issued, Leaf, Validity};
 use mdes_receiver::simulator::play::Mastercard;
 use mdes_receiver::simulator::seal::{Sealer, Style};
 use mdes_receiver::simulator::sender::{Answer, Deadlines, Http, Identity, Sender};
 use mdes_receiver::simulator::story::Story;
-use mdes_receiver::store::{KeptQuarantine, QuarantineFilter, SharedStore};
+use mdes_receiver::store::{KeptQuarantine, KeptStatement, QuarantineFilter, SealedBy, SharedStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use crate::support::Database;
 
+mod raw;
+
+pub use raw::{JSON, Line, Reply, config as client_config, page, request};
+
 /// Long enough for a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The desk: its files and its configuration, from which any number of replicas may be started.
 pub struct Desk {
@@ -35,6 +42,7 @@ pub struct Desk {
     /// Where the store is.
     pub database: Database,
     extra: String,
+    flags: Vec<(String, String)>,
 }
 
 impl Desk {
@@ -47,7 +55,15 @@ impl Desk {
             files,
             database,
             extra: String::new(),
+            flags: Vec::new(),
         }
+    }
+
+    /// With this key set by a flag: `set("callback.refusal_status", "200")`.
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        self.flags.retain(|(set, _)| set != key);
+        self.flags.push((key.to_owned(), value.to_owned()));
+        self
     }
 
     /// With these further lines of configuration; they may open tables.
@@ -98,7 +114,19 @@ listen = "127.0.0.1:0"
 
     /// The configuration, resolved.
     pub fn settings(&self) -> Settings {
-        config::load(Some(&self.config_file()), &[], []).expect("the configuration is good")
+        config::load(Some(&self.config_file()), &self.flags, []).expect("the configuration is good")
+    }
+
+    /// The decryption keys.
+    pub fn ring(&self) -> KeyRing {
+        KeyRing::load(&self.settings().keys).expect("the keys are good")
+    }
+
+    /// What came, out of what rests of it.
+    pub fn came(&self, entry: &KeptQuarantine) -> Vec<u8> {
+        let resting = entry.body.as_deref().expect("a body of its own");
+        let opened = mdes::open_resting(resting, entry.sealed_by == SealedBy::Us, &self.ring());
+        opened.expect("our key opens what we sealed").to_vec()
     }
 
     /// Opens the doors.
@@ -109,34 +137,51 @@ listen = "127.0.0.1:0"
 
     /// One more replica over the same store.
     pub async fn replica(&self) -> Service {
-        let file = self.config_file();
+        let (file, flags) = (self.config_file(), self.flags.clone());
         let reread = Reread {
             file: Some(file.clone()),
-            keys: Box::new(move || Ok(config::load(Some(&file), &[], [])?.keys)),
+            keys: Box::new(move || Ok(config::load(Some(&file), &flags, [])?.keys)),
         };
         Service::start(self.settings(), Arc::new(SystemClock), reread)
             .await
             .expect("the service starts")
     }
 
-    /// Mastercard, calling this address.
-    pub fn sender(&self, address: std::net::SocketAddr) -> Sender {
-        self.sender_to(&format!("https://{address}"))
+    /// The CA whose clients are let in.
+    pub fn client_ca(&self) -> Authority {
+        authority(&self.files.client_ca)
     }
 
-    /// Mastercard, calling this URL.
-    pub fn sender_to(&self, url: &str) -> Sender {
-        let identity = Identity::from_pem(
+    /// A client with this name under the CA whose clients are let in.
+    pub fn client(&self, name: &str) -> Issued {
+        self.client_ca().issue(&Leaf::client(name, valid()))
+    }
+
+    /// Mastercard, calling this address.
+    pub fn sender(&self, address: std::net::SocketAddr) -> Sender {
+        self.sender_by(Http::One, address)
+    }
+
+    /// Mastercard, calling this address by this HTTP.
+    pub fn sender_by(&self, http: Http, address: std::net::SocketAddr) -> Sender {
+        self.sender_as(
             &read(&self.files.client.certificate),
             &read(&self.files.client.private_key),
-        );
+            &format!("https://{address}"),
+            http,
+        )
+    }
+
+    /// Somebody with this certificate, calling this URL.
+    pub fn sender_as(&self, certificate: &[u8], private_key: &[u8], url: &str, http: Http) -> Sender {
+        let identity = Identity::from_pem(certificate, private_key);
         let roots = read(&self.files.ca.certificate);
         let target = url.parse().expect("a URL");
         Sender::new(
             target,
             Some(identity.expect("a pair")),
             &roots,
-            Http::One,
+            http,
             Deadlines::default(),
         )
         .expect("a sender")
@@ -181,10 +226,20 @@ impl World {
 
     /// Mastercard, for scenarios.
     pub fn mastercard(&self) -> Mastercard {
-        let pair = &self.desk.files.client_ca;
-        let text = |file: &Path| String::from_utf8(read(file)).expect("PEM");
-        let client_ca = Authority::from_pem(&text(&pair.certificate), &text(&pair.private_key)).expect("a CA");
-        Mastercard::new(self.sender(), self.desk.sealer()).with_client_ca(client_ca)
+        Mastercard::new(self.sender(), self.desk.sealer()).with_client_ca(self.desk.client_ca())
+    }
+
+    /// Mastercard's connection, to write on byte by byte.
+    pub async fn line(&self) -> Line {
+        Line::of_mastercard(&self.desk, self.service.callback_address).await
+    }
+
+    /// Closes and opens again over the same store, with the desk changed so.
+    pub async fn reopened(self, changed: impl FnOnce(Desk) -> Desk) -> World {
+        self.service.stop().await;
+        let world = changed(self.desk).open().await;
+        world.ready().await;
+        world
     }
 
     /// A story to tell.
@@ -221,6 +276,41 @@ impl World {
             .unwrap_or_default()
     }
 
+    /// Its applied changes in words: `2 status ACTIVE>SUSPENDED`. Fails if a sequence is missing.
+    pub async fn transitions(&self, reference: &str) -> Vec<String> {
+        let token = TokenReference::mdes(reference);
+        let transitions = self.store().transitions(&token, 0, 1_000).await;
+        let word = |status: &Option<Status>| status.as_ref().map_or("-".to_owned(), ToString::to_string);
+        let mut words = Vec::new();
+        for (expected, one) in (1..).zip(transitions.expect("the store answers")) {
+            assert_eq!(one.sequence, expected, "{reference} has a gap");
+            let (from, to) = (word(&one.from_status), word(&one.to_status));
+            words.push(format!("{expected} {} {from}>{to}", one.kind));
+        }
+        words
+    }
+
+    /// Everything heard of it, oldest first, in words: `SUSPENDED stale`, with ` again` for each repeat.
+    pub async fn journal(&self, reference: &str) -> Vec<String> {
+        let token = TokenReference::mdes(reference);
+        let statements = self.store().statements(&token, 1_000).await;
+        let words = |one: &KeptStatement| {
+            let status = one.status.as_ref().map_or("-", Status::as_str);
+            let again = " again".repeat(usize::try_from(one.repeats).expect("a few"));
+            format!("{status} {}{again}", one.verdict.as_str())
+        };
+        statements.expect("the store answers").iter().rev().map(words).collect()
+    }
+
+    /// A counter or gauge of `/metrics`, zero if it is not there.
+    pub fn count(&self, series: &str) -> u64 {
+        let text = self.service.metrics().text();
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.map_or(0, |value| value.parse().expect("a number"))
+    }
+
     /// What is open in quarantine.
     pub async fn quarantined(&self) -> Vec<KeptQuarantine> {
         let open = QuarantineFilter {
@@ -253,6 +343,18 @@ pub fn sealed(sealer: &Sealer, request_id: &str, content: &Value) -> Bytes {
 /// An answer's body.
 pub fn body(answer: &Answer) -> Value {
     serde_json::from_slice(&answer.body).expect("answers are JSON")
+}
+
+/// Yesterday and a year from now.
+pub fn valid() -> Validity {
+    let now = OffsetDateTime::now_utc();
+    (now - time::Duration::DAY, now + time::Duration::days(365))
+}
+
+/// A CA of the desk.
+pub fn authority(pair: &Pair) -> Authority {
+    let text = |file: &Path| String::from_utf8(read(file)).expect("PEM");
+    Authority::from_pem(&text(&pair.certificate), &text(&pair.private_key)).expect("a CA")
 }
 
 /// A file's bytes.

@@ -17,7 +17,7 @@ use super::scene::*;
 use crate::support::{self, Database};
 
 /// A way to the database that can be shut: then it refuses, or keeps silent.
-struct Gate {
+pub struct Gate {
     address: std::net::SocketAddr,
     target: String,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -33,7 +33,8 @@ async fn pass(mut client: TcpStream, target: String, mut silent: watch::Receiver
 }
 
 impl Gate {
-    async fn before(database: &Database) -> Self {
+    /// An open one before this database.
+    pub async fn before(database: &Database) -> Self {
         let authority = database.url().split(['@', '/']).nth(3).expect("user@host:port");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let gate = Gate {
@@ -59,22 +60,25 @@ impl Gate {
     }
 
     /// Cuts all connections and refuses new ones.
-    async fn shut(&self) {
+    pub async fn shut(&self) {
         let task = self.task.lock().expect("not poisoned").take().expect("it runs");
         task.abort();
         assert!(task.await.is_err_and(|error| error.is_cancelled()));
     }
 
-    async fn open_again(&self) {
+    /// Lets connections through again.
+    pub async fn open_again(&self) {
+        self.silent.send_replace(false);
         self.run(TcpListener::bind(self.address).await.expect("its port is still free"));
     }
 
     /// Keeps connections, old and new, and passes nothing on.
-    fn fall_silent(&self) {
+    pub fn fall_silent(&self) {
         self.silent.send_replace(true);
     }
 
-    fn url(&self, database: &Database) -> String {
+    /// The database by way of it.
+    pub fn url(&self, database: &Database) -> String {
         database.url().replace(&self.target, &self.address.to_string())
     }
 }
