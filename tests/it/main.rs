@@ -7,6 +7,7 @@ mod arrows;
 mod door;
 mod envelope;
 mod operator;
+mod program;
 mod simulator;
 mod store;
 mod walk;
