@@ -4,6 +4,7 @@ mod commands;
 mod crash;
 mod dev;
 mod door;
+mod interop;
 mod process;
 mod readme;
 mod signals;

@@ -22,7 +22,7 @@ async fn a_kill_right_after_answers_loses_nothing(database: Database) {
     for round in 0..ROUNDS {
         let mut program = Program::serve(&desk).await;
         told_again(&desk, &program, &acknowledged).await;
-        let traffic = Traffic::to(&desk, program.callback, &format!("round-{round}"));
+        let traffic = Traffic::to(&desk, program.callback, round);
         traffic.answered(60).await;
         tokio::time::sleep(Duration::from_millis(3 * round as u64)).await;
         program.process.kill();

@@ -48,13 +48,15 @@ type Lines = watch::Receiver<Vec<String>>;
 impl Process {
     /// Starts the program with these arguments in this folder, with nothing of ours in its environment.
     pub fn start(folder: &Path, args: &[&str]) -> Self {
-        let mut child = command(args)
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+        let mut command = command(args);
+        command.current_dir(folder).stdin(Stdio::null());
+        Process::of(command)
+    }
+
+    /// Starts this command.
+    pub fn of(mut command: Command) -> Self {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = child.unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
         let out = lines(child.stdout.take().expect("it is piped"));
         let err = lines(child.stderr.take().expect("it is piped"));
         Process { child, out, err }
@@ -181,7 +183,7 @@ pub fn config_file(desk: &Desk) -> PathBuf {
 }
 
 /// The program, about to be started, with nothing of ours in its environment.
-pub fn command(args: &[&str]) -> Command {
+fn command(args: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
     let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MDES_RECEIVER"));
     for (name, _) in ours {

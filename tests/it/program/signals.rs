@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::crash::{it_adds_up, request_ids};
 use super::door::{Knock, Spoken};
-use super::process::{PATIENCE, Program};
+use super::process::{PATIENCE, Program, get};
 use super::traffic::{Sent, Traffic};
 use crate::support::Database;
 use crate::world::{Desk, sealed, statement};
@@ -17,6 +17,7 @@ promises!(
     a_stop_finishes_what_was_begun,
     a_stop_under_traffic_answers_what_it_takes_and_takes_nothing_else,
     a_hangup_reads_the_files_again,
+    a_hangup_as_soon_as_it_listens_does_not_end_it,
     a_stop_does_not_wait_for_those_who_say_nothing,
 );
 
@@ -66,7 +67,7 @@ async fn a_stop_finishes_what_was_begun(database: Database) {
 async fn a_stop_under_traffic_answers_what_it_takes_and_takes_nothing_else(database: Database) {
     let desk = Desk::over(database);
     let mut program = Program::serve(&desk).await;
-    let traffic = Traffic::to(&desk, program.callback, "traffic");
+    let traffic = Traffic::to(&desk, program.callback, 0);
     traffic.answered(60).await;
 
     let began = Instant::now();
@@ -116,6 +117,17 @@ async fn a_hangup_reads_the_files_again(database: Database) {
     assert!(error.contains("decrypt.key"), "{error}");
     let answer = desk.sender(program.callback).send(notice(&desk, "after")).await;
     assert_eq!(answer.expect("an answer").status, 200);
+}
+
+async fn a_hangup_as_soon_as_it_listens_does_not_end_it(database: Database) {
+    let desk = Desk::over(database);
+    for _ in 0..3 {
+        let program = Program::start(&desk).await;
+        program.process.signal("HUP");
+        program.said("reloaded").await;
+        program.process.signal("HUP");
+        assert!(get(program.admin, "/livez").await.starts_with("HTTP/1.1 200"));
+    }
 }
 
 async fn a_stop_does_not_wait_for_those_who_say_nothing(database: Database) {

@@ -17,8 +17,9 @@ use crate::world::{Desk, read, sealed, statement};
 
 /// About how few tokens all of them talk, so that they get into each other's way.
 const TOKENS: usize = 5;
-/// In the past whatever the clock says, so that no statement is from the future.
-const BEGAN: OffsetDateTime = datetime!(2025-11-02 9:00 UTC);
+/// In the past whatever the clock says, so that no statement is from the future; and none of whole seconds,
+/// which stand for a second's end or beginning.
+const BEGAN: OffsetDateTime = datetime!(2025-11-02 9:00:00.5 UTC);
 
 /// One notification, and what became of it.
 pub struct Sent {
@@ -43,19 +44,27 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Eight senders, every other one by HTTP/2. `name` keeps these requestIds apart from others.
-    pub fn to(desk: &Desk, address: SocketAddr, name: &str) -> Self {
+    /// Eight senders, every other one by HTTP/2. What they say in one round is news after the last.
+    pub fn to(desk: &Desk, address: SocketAddr, round: usize) -> Self {
         let (mut senders, answered) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)));
         for place in 0..8 {
             let http = if place % 2 == 0 { Http::One } else { Http::Two };
             let (sender, sealer) = (sender(desk, http, address), desk.sealer());
-            let (name, answered) = (format!("{name}-{place}"), answered.clone());
+            let (name, answered) = (format!("round-{round}-{place}"), answered.clone());
+            let began = BEGAN + Duration::hours(round as i64);
             senders.spawn(async move {
                 let seal = |request_id: &str, token: &str, at| {
                     let status = if place % 3 == 0 { "SUSPENDED" } else { "ACTIVE" };
                     sealed(&sealer, request_id, &statement(token, status, &rfc3339(at)))
                 };
-                work(sender, &name, place, &answered, seal).await
+                work(
+                    sender,
+                    &name,
+                    began + Duration::milliseconds(place as i64),
+                    &answered,
+                    seal,
+                )
+                .await
             });
         }
         Traffic { senders, answered }
@@ -93,7 +102,7 @@ pub fn sender(desk: &Desk, http: Http, address: SocketAddr) -> Sender {
 async fn work(
     sender: Sender,
     name: &str,
-    place: usize,
+    began: OffsetDateTime,
     answered: &AtomicUsize,
     seal: impl Fn(&str, &str, OffsetDateTime) -> Bytes,
 ) -> Vec<Sent> {
@@ -102,8 +111,7 @@ async fn work(
     loop {
         let number = sent.len();
         let (request_id, token) = (format!("{name}-{number}"), format!("DM4MMC-{}", number % TOKENS));
-        // No two alike, whoever says it; and none of whole seconds, which stand for a second's end or beginning.
-        let at = BEGAN + Duration::seconds(number as i64) + Duration::milliseconds(place as i64 + 1);
+        let at = began + Duration::seconds(number as i64);
         let body = seal(&request_id, &token, at);
         let outcome = connection.send(body.clone()).await;
         let failed = outcome.is_err();
