@@ -120,7 +120,6 @@ impl Service {
             tokio::spawn(listener.serve(Security::Tls(door.clone()), callback.router(), stop.clone())),
             tokio::spawn(admin_listener.serve(admin_security, admin, stop.clone())),
         ];
-        tracing::info!(callback = %callback_address, admin = %admin_address, "listening");
         let reloadable = Reloadable {
             door,
             admin: admin_tls,
@@ -134,6 +133,7 @@ impl Service {
             tokio::spawn(measure(store.clone(), metrics.clone())),
             tokio::spawn(reloadable.run()?),
         ];
+        tracing::info!(callback = %callback_address, admin = %admin_address, "listening");
         Ok(Service {
             callback_address,
             admin_address,
@@ -340,6 +340,8 @@ impl Reloadable {
 pub async fn run(settings: Settings, clock: Arc<dyn Clock>, reread: Reread) -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    // While nothing is loaded yet there is nothing to reload; but a SIGHUP that nobody listens for ends the program.
+    let _hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     let service = Service::start(settings, clock, reread).await?;
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
