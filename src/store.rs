@@ -15,9 +15,9 @@ use crate::domain::notification::{Flag, Statement, UnreadableToken, Windows};
 use crate::domain::peer::Peer;
 use crate::domain::token::{Change, Status, Token, Verdict};
 
+mod batch;
 mod error;
 mod memory;
-mod plan;
 mod pool;
 mod postgres;
 mod quarantine;

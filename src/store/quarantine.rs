@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::session::{Session, Sql, execute, fetch};
 use super::tokens::{PeerColumns, sealed_by};
 use super::values::{Id, Stamp};
-use super::{Error, KeptQuarantine, NewQuarantine, QuarantineFilter, Resolution, SealedBy};
+use super::{Error, KeptQuarantine, NewQuarantine, QuarantineFilter, Resolution};
 use crate::domain::id::{NotificationId, QuarantineId};
 
 /// Told twice under one id (the first answer was lost on the way), it is kept once.
@@ -25,10 +25,6 @@ on conflict (id) do nothing
 /// Keeps what could not be used.
 pub(super) async fn keep(session: &mut Session, entry: &NewQuarantine) -> Result<(), Error> {
     let peer = &entry.peer;
-    let sealed_by = match entry.sealed_by {
-        SealedBy::Sender => "sender",
-        SealedBy::Us => "us",
-    };
     execute!(
         session,
         KEEP,
@@ -40,7 +36,7 @@ pub(super) async fn keep(session: &mut Session, entry: &NewQuarantine) -> Result
         &peer.certificate_sha256,
         &entry.body,
         entry.body_bytes.cast_signed(),
-        sealed_by,
+        entry.sealed_by.as_str(),
         &entry.reason,
         &entry.detail,
         &entry.keys_tried,

@@ -4,9 +4,10 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
-use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo, PgValueRef};
+use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
 use sqlx::sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef};
 use sqlx::types::Json;
 use sqlx::{Decode, Encode, Postgres, Sqlite, Type};
@@ -54,6 +55,12 @@ pub(super) struct Id(pub Uuid);
 
 stands_as!(Id, Uuid, String);
 
+impl PgHasArrayType for Id {
+    fn array_type_info() -> PgTypeInfo {
+        <Uuid as PgHasArrayType>::array_type_info()
+    }
+}
+
 impl Encode<'_, Postgres> for Id {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
         Encode::<Postgres>::encode_by_ref(&self.0, buffer)
@@ -85,12 +92,16 @@ pub(super) struct Stamp(pub OffsetDateTime);
 stands_as!(Stamp, OffsetDateTime, String);
 
 impl Stamp {
-    /// Years before 1 have no place in the text, nor on a calendar that a token could meet.
-    fn text(self) -> Result<String, &'static str> {
-        let utc = self.0.to_offset(UtcOffset::UTC);
-        match utc.format(STAMP) {
-            Ok(text) if utc.year() >= 1 => Ok(text),
-            _ => Err("a time outside the years 1 to 9999"),
+    fn text(self) -> Result<String, BoxDynError> {
+        self.on_the_calendar()?;
+        Ok(self.0.to_offset(UtcOffset::UTC).format(STAMP)?)
+    }
+
+    /// Years before 1 have no place in the text, nor in a token's life.
+    fn on_the_calendar(self) -> Result<(), &'static str> {
+        match self.0.to_offset(UtcOffset::UTC).year() {
+            1.. => Ok(()),
+            _ => Err("a time before the year 1"),
         }
     }
 }
@@ -101,8 +112,15 @@ impl Serialize for Stamp {
     }
 }
 
+impl PgHasArrayType for Stamp {
+    fn array_type_info() -> PgTypeInfo {
+        <OffsetDateTime as PgHasArrayType>::array_type_info()
+    }
+}
+
 impl Encode<'_, Postgres> for Stamp {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        self.on_the_calendar()?;
         Encode::<Postgres>::encode_by_ref(&self.0, buffer)
     }
 }
@@ -180,26 +198,66 @@ impl Decode<'_, Sqlite> for JsonText {
     }
 }
 
-/// Bodies of a batch: `bytea[]` on Postgres, a JSON array of hexadecimal on SQLite.
-pub(super) struct Bodies<'a>(pub Vec<&'a [u8]>);
+/// Bytes of a batch: `bytea` on Postgres, hexadecimal in SQLite's JSON.
+#[derive(Clone, Copy)]
+pub(super) struct Bytes<'a>(pub &'a [u8]);
 
-stands_as!(Bodies<'_>, Vec<&'static [u8]>, String);
+impl Type<Postgres> for Bytes<'_> {
+    fn type_info() -> PgTypeInfo {
+        <[u8] as Type<Postgres>>::type_info()
+    }
+}
 
-impl Encode<'_, Postgres> for Bodies<'_> {
+impl PgHasArrayType for Bytes<'_> {
+    fn array_type_info() -> PgTypeInfo {
+        <&[u8] as PgHasArrayType>::array_type_info()
+    }
+}
+
+impl Encode<'_, Postgres> for Bytes<'_> {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
         Encode::<Postgres>::encode_by_ref(&self.0, buffer)
     }
 }
 
-impl Encode<'_, Sqlite> for Bodies<'_> {
-    fn encode_by_ref(&self, buffer: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
-        let hex: Vec<String> = self.0.iter().map(hex::encode).collect();
-        Encode::<Sqlite>::encode(serde_json::to_string(&hex)?, buffer)
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex::encode(self.0))
     }
 }
 
-/// Rows of a batch as one JSON parameter, which both databases unfold.
-pub(super) fn rows<T: Serialize>(rows: &[T]) -> Result<String, Error> {
-    // Nothing of ours fails to serialise but a time outside the calendar.
-    serde_json::to_string(rows).map_err(|_| Error::Data("a time outside the years 1 to 9999".to_owned()))
+/// JSON of a batch: text on Postgres (a statement casts it), itself in SQLite's JSON.
+pub(super) struct Document(Box<RawValue>);
+
+impl Document {
+    /// Of whatever can be written as JSON.
+    pub(super) fn of(value: &impl Serialize) -> Result<Self, Error> {
+        let raw = serde_json::value::to_raw_value(value);
+        raw.map(Document)
+            .map_err(|error| sqlx::Error::Encode(error.into()).into())
+    }
+}
+
+impl Type<Postgres> for Document {
+    fn type_info() -> PgTypeInfo {
+        <str as Type<Postgres>>::type_info()
+    }
+}
+
+impl PgHasArrayType for Document {
+    fn array_type_info() -> PgTypeInfo {
+        <&str as PgHasArrayType>::array_type_info()
+    }
+}
+
+impl Encode<'_, Postgres> for Document {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        Encode::<Postgres>::encode_by_ref(&self.0.get(), buffer)
+    }
+}
+
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
 }

@@ -1,6 +1,7 @@
 //! The statements of `record`, whole, in both dialects.
 //!
-//! Each takes a batch as one JSON parameter and unfolds it, so that a batch of one and a batch of a hundred cost as many.
+//! Each takes a whole batch (arrays on Postgres, one JSON text on SQLite; see `store::batch`) and unfolds it,
+//! so that a batch of a hundred costs as many statements as a batch of one.
 
 use crate::store::session::Sql;
 
@@ -11,18 +12,12 @@ insert into notifications
   (id, request_id, request_id_is_ours, content_hash, received_at, peer, organization,
    peer_address, peer_certificate, sealed_by, key, flags, sealed_body)
 select
-  id, request_id, request_id_is_ours, decode(content_hash, 'hex'), received_at, peer, organization,
-  peer_address, peer_certificate, sealed_by, key, flags, sealed_body
-from rows from (
-  json_to_recordset($1::json) as (
-    id uuid, identity text, request_id text, request_id_is_ours boolean, content_hash text,
-    received_at timestamptz, peer text, organization text, peer_address text, peer_certificate text,
-    sealed_by text, key text, flags text[]),
-  unnest($2)
-) as told (
+  id, request_id, request_id_is_ours, content_hash, received_at, peer, organization,
+  peer_address, peer_certificate, sealed_by, key, array(select json_array_elements_text(flags::json)), sealed_body
+from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) with ordinality as told (
   id, identity, request_id, request_id_is_ours, content_hash, received_at, peer, organization,
-  peer_address, peer_certificate, sealed_by, key, flags, sealed_body)
-order by identity collate \"C\", content_hash collate \"C\", id
+  peer_address, peer_certificate, sealed_by, key, flags, sealed_body, place)
+order by identity collate \"C\", content_hash, place
 on conflict do nothing
 returning id
 ",
@@ -35,7 +30,7 @@ select
   value ->> 'id', value ->> 'request_id', value ->> 'request_id_is_ours', unhex(value ->> 'content_hash'),
   value ->> 'received_at', value ->> 'peer', value ->> 'organization',
   value ->> 'peer_address', value ->> 'peer_certificate', value ->> 'sealed_by',
-  value ->> 'key', value -> 'flags', unhex($2 ->> told.key)
+  value ->> 'key', value -> 'flags', unhex(value ->> 'sealed_body')
 from json_each($1) as told
 where true
 order by told.key
@@ -49,10 +44,10 @@ pub(super) const COUNT_NOTIFICATIONS: Sql = Sql {
 -- record: count notifications told again on the first telling
 with first as (
   select notifications.id, again.times
-  from json_to_recordset($1::json) as again (identity text, content_hash text, times bigint)
+  from unnest($1, $2, $3) as again (identity, content_hash, times)
   join notifications
     on (case when request_id_is_ours then '' else request_id end) = again.identity
-    and notifications.content_hash = decode(again.content_hash, 'hex')
+    and notifications.content_hash = again.content_hash
   order by notifications.id
   for update of notifications
 )
@@ -77,15 +72,15 @@ pub(super) const ADD_TOKENS: Sql = Sql {
     postgres: "\
 -- record: a row for every token, so that there is something to lock
 insert into tokens (namespace, token_unique_reference, updated_at)
-select namespace, token_unique_reference, $2
-from json_to_recordset($1::json) as spoken_of (namespace text, token_unique_reference text)
+select namespace, token_unique_reference, now
+from unnest($1, $2, $3) as spoken_of (namespace, token_unique_reference, now)
 order by namespace collate \"C\", token_unique_reference collate \"C\"
 on conflict do nothing
 ",
     sqlite: "\
 -- record: a row for every token, as on Postgres
 insert into tokens (namespace, token_unique_reference, updated_at)
-select value ->> 'namespace', value ->> 'token_unique_reference', $2
+select value ->> 'namespace', value ->> 'token_unique_reference', value ->> 'now'
 from json_each($1)
 where true
 on conflict do nothing
@@ -95,10 +90,12 @@ on conflict do nothing
 pub(super) const LOCK_TOKENS: Sql = Sql {
     postgres: "\
 -- record: lock every token spoken of, in one order
-select namespace, token_unique_reference, state
-from json_to_recordset($1::json) as spoken_of (namespace text, token_unique_reference text)
-join tokens using (namespace, token_unique_reference)
-order by namespace collate \"C\", token_unique_reference collate \"C\"
+select tokens.namespace, tokens.token_unique_reference, state
+from unnest($1, $2, $3) as spoken_of (namespace, token_unique_reference, now)
+join tokens
+  on tokens.namespace = spoken_of.namespace
+  and tokens.token_unique_reference = spoken_of.token_unique_reference
+order by tokens.namespace collate \"C\", tokens.token_unique_reference collate \"C\"
 for update of tokens
 ",
     sqlite: "\
@@ -114,12 +111,15 @@ join tokens
 pub(super) const HEARD: Sql = Sql {
     postgres: "\
 -- record: which statements the journal holds within the retry window
-select namespace, token_unique_reference, journal.statement_hash, received_at, notification_id, token_index
-from json_to_recordset($1::json) as asked (
-  namespace text, token_unique_reference text, statement_hash text, since timestamptz, until timestamptz)
-join token_statements as journal using (namespace, token_unique_reference)
-where journal.statement_hash = decode(asked.statement_hash, 'hex')
-  and received_at between since and until
+select
+  journal.namespace, journal.token_unique_reference, journal.statement_hash, received_at,
+  notification_id, token_index
+from unnest($1, $2, $3, $4, $5) as asked (namespace, token_unique_reference, statement_hash, since, until)
+join token_statements as journal
+  on journal.namespace = asked.namespace
+  and journal.token_unique_reference = asked.token_unique_reference
+  and journal.statement_hash = asked.statement_hash
+where received_at between since and until
 ",
     sqlite: "\
 -- record: which statements the journal holds within the retry window
@@ -141,21 +141,20 @@ update tokens
 set
   token_requestor_id = now.token_requestor_id,
   status = now.status,
-  suspended_by = now.suspended_by,
+  suspended_by = array(select json_array_elements_text(now.suspended_by::json)),
   status_at = now.status_at,
   reason_code = now.reason_code,
-  token_info = now.token_info,
-  product_config = now.product_config,
+  token_info = now.token_info::jsonb,
+  product_config = now.product_config::jsonb,
   sequence = now.sequence,
   provisional = now.provisional,
-  doubts = now.doubts,
+  doubts = array(select json_array_elements_text(now.doubts::json)),
   number_notification_id = now.number_notification_id,
-  state = now.state,
-  updated_at = $2
-from json_to_recordset($1::json) as now (
-  namespace text, token_unique_reference text, token_requestor_id text, status text, suspended_by text[],
-  status_at timestamptz, reason_code text, token_info jsonb, product_config jsonb, sequence bigint,
-  provisional boolean, doubts text[], number_notification_id uuid, state json)
+  state = now.state::json,
+  updated_at = now.updated_at
+from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) as now (
+  namespace, token_unique_reference, token_requestor_id, status, suspended_by, status_at, reason_code,
+  token_info, product_config, sequence, provisional, doubts, number_notification_id, state, updated_at)
 where tokens.namespace = now.namespace
   and tokens.token_unique_reference = now.token_unique_reference
 ",
@@ -175,7 +174,7 @@ set
   doubts = value -> 'doubts',
   number_notification_id = value ->> 'number_notification_id',
   state = value -> 'state',
-  updated_at = $2
+  updated_at = value ->> 'updated_at'
 from json_each($1) as now
 where tokens.namespace = value ->> 'namespace'
   and tokens.token_unique_reference = value ->> 'token_unique_reference'
@@ -189,12 +188,12 @@ insert into token_statements
   (notification_id, token_index, statement_hash, namespace, token_unique_reference, verdict, sequence,
    status, status_at, reason_code, flags, unrecognized, repeats, received_at)
 select
-  notification_id, token_index, decode(statement_hash, 'hex'), namespace, token_unique_reference, verdict, sequence,
-  status, status_at, reason_code, flags, unrecognized, repeats, received_at
-from json_to_recordset($1::json) as said (
-  notification_id uuid, token_index integer, statement_hash text, namespace text, token_unique_reference text,
-  verdict text, sequence bigint, status text, status_at timestamptz, reason_code text, flags text[],
-  unrecognized jsonb, repeats bigint, received_at timestamptz)
+  notification_id, token_index, statement_hash, namespace, token_unique_reference, verdict, sequence,
+  status, status_at, reason_code, array(select json_array_elements_text(flags::json)), unrecognized::jsonb,
+  repeats, received_at
+from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) as said (
+  notification_id, token_index, statement_hash, namespace, token_unique_reference, verdict, sequence,
+  status, status_at, reason_code, flags, unrecognized, repeats, received_at)
 ",
     sqlite: "\
 -- record: what was said, in the journal
@@ -212,17 +211,16 @@ from json_each($1)
 
 pub(super) const COUNT_STATEMENTS: Sql = Sql {
     postgres: "\
--- record: count statements heard again on the journal's row (the tokens' locks order this)
+-- record: count statements heard again on the journal's line (the tokens' locks order this)
 update token_statements as journal
 set repeats = repeats + again.times
-from json_to_recordset($1::json) as again (
-  notification_id uuid, token_index integer, statement_hash text, times bigint)
+from unnest($1, $2, $3, $4) as again (notification_id, token_index, statement_hash, times)
 where journal.notification_id = again.notification_id
   and journal.token_index = again.token_index
-  and journal.statement_hash = decode(again.statement_hash, 'hex')
+  and journal.statement_hash = again.statement_hash
 ",
     sqlite: "\
--- record: count statements heard again on the journal's row
+-- record: count statements heard again on the journal's line
 update token_statements
 set repeats = repeats + (value ->> 'times')
 from json_each($1) as again
@@ -240,10 +238,10 @@ insert into token_transitions
    changes, notification_id, recorded_at)
 select
   namespace, token_unique_reference, sequence, kind, from_status, to_status, status_at, reason_code,
-  changes, notification_id, $2
-from json_to_recordset($1::json) as changed (
-  namespace text, token_unique_reference text, sequence bigint, kind text, from_status text, to_status text,
-  status_at timestamptz, reason_code text, changes jsonb, notification_id uuid)
+  changes::jsonb, notification_id, recorded_at
+from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) as changed (
+  namespace, token_unique_reference, sequence, kind, from_status, to_status, status_at, reason_code,
+  changes, notification_id, recorded_at)
 ",
     sqlite: "\
 -- record: what changed
@@ -253,7 +251,7 @@ insert into token_transitions
 select
   value ->> 'namespace', value ->> 'token_unique_reference', value ->> 'sequence', value ->> 'kind',
   value ->> 'from_status', value ->> 'to_status', value ->> 'status_at', value ->> 'reason_code',
-  value -> 'changes', value ->> 'notification_id', $2
+  value -> 'changes', value ->> 'notification_id', value ->> 'recorded_at'
 from json_each($1)
 ",
 };
@@ -267,9 +265,9 @@ insert into quarantine
 select
   id, received_at, peer, organization, peer_address, peer_certificate, body_bytes, sealed_by,
   notification_id, token_index, 'unreadable_token', detail, ''
-from json_to_recordset($1::json) as unreadable (
-  id uuid, received_at timestamptz, peer text, organization text, peer_address text, peer_certificate text,
-  body_bytes bigint, sealed_by text, notification_id uuid, token_index integer, detail text)
+from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) as unreadable (
+  id, received_at, peer, organization, peer_address, peer_certificate, body_bytes, sealed_by,
+  notification_id, token_index, detail)
 on conflict do nothing
 ",
     sqlite: "\

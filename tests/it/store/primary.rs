@@ -8,6 +8,7 @@ use mdes_receiver::domain::notification::Windows;
 use mdes_receiver::store::{Error, SharedStore};
 use sqlx::{Connection, PgConnection};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::Subscriber;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
@@ -20,6 +21,15 @@ struct Gate {
     address: std::net::SocketAddr,
     target: String,
     task: Mutex<Option<JoinHandle<()>>>,
+    silent: watch::Sender<bool>,
+}
+
+async fn pass(mut client: TcpStream, target: String, mut silent: watch::Receiver<bool>) {
+    let mut server = TcpStream::connect(target).await.expect("the test server answers");
+    tokio::select! {
+        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
+        () = async { drop(silent.wait_for(|silent| *silent).await) } => std::future::pending().await,
+    }
 }
 
 impl Gate {
@@ -30,25 +40,19 @@ impl Gate {
             address: listener.local_addr().expect("bound"),
             target: authority.to_owned(),
             task: Mutex::default(),
+            silent: watch::Sender::new(false),
         };
-        gate.run(listener, true);
+        gate.run(listener);
         gate
     }
 
-    fn run(&self, listener: TcpListener, open: bool) {
+    fn run(&self, listener: TcpListener) {
         let target = self.target.clone();
+        let silent = self.silent.subscribe();
         let task = tokio::spawn(async move {
             let mut passing = tokio::task::JoinSet::new();
-            while let Ok((mut client, _)) = listener.accept().await {
-                let target = target.clone();
-                passing.spawn(async move {
-                    if !open {
-                        return std::future::pending().await;
-                    }
-                    if let Ok(mut server) = TcpStream::connect(target).await {
-                        let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
-                    }
-                });
+            while let Ok((client, _)) = listener.accept().await {
+                passing.spawn(pass(client, target.clone(), silent.clone()));
             }
         });
         *self.task.lock().expect("not poisoned") = Some(task);
@@ -62,19 +66,12 @@ impl Gate {
     }
 
     async fn open_again(&self) {
-        self.run(
-            TcpListener::bind(self.address).await.expect("its port is still free"),
-            true,
-        );
+        self.run(TcpListener::bind(self.address).await.expect("its port is still free"));
     }
 
-    /// Takes connections and says nothing.
-    async fn fall_silent(&self) {
-        self.shut().await;
-        self.run(
-            TcpListener::bind(self.address).await.expect("its port is still free"),
-            false,
-        );
+    /// Keeps connections, old and new, and passes nothing on.
+    fn fall_silent(&self) {
+        self.silent.send_replace(true);
     }
 
     fn url(&self, database: &Database) -> String {
@@ -142,7 +139,7 @@ async fn a_silent_database_is_given_up_at_the_deadline() {
     settings.deadline = Duration::from_secs(1);
     let store = support::open(&settings).await;
     record(&store, &told("r-1", vec![said("A", "ACTIVE", "09:00")])).await;
-    gate.fall_silent().await;
+    gate.fall_silent();
     let asked = Instant::now();
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..20 {
@@ -153,6 +150,34 @@ async fn a_silent_database_is_given_up_at_the_deadline() {
     assert!(
         asked.elapsed() < Duration::from_secs(3),
         "no one waits longer than the deadline"
+    );
+}
+
+#[tokio::test]
+async fn a_host_that_falls_silent_is_left_for_the_next() {
+    let (first, second) = (Database::postgres().await, Database::postgres().await);
+    let gate = Gate::before(&first).await;
+    let mut settings = support::settings(&[&gate.url(&first), second.url()]);
+    settings.deadline = Duration::from_secs(3);
+    let store = support::open(&settings).await;
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..settings.connections_max {
+        let store = Arc::clone(&store);
+        callers.spawn(async move { store.ready().await });
+    }
+    assert!(callers.join_all().await.iter().all(Result::is_ok));
+    gate.fall_silent();
+    // The first caller pays with its deadline; the idle connections to the silent host go with it.
+    unavailable(&store).await;
+    record(&store, &told("r-1", vec![said("A", "ACTIVE", "09:00")])).await;
+    assert!(
+        second
+            .open()
+            .await
+            .token(&token("A"))
+            .await
+            .expect("it answers")
+            .is_some()
     );
 }
 

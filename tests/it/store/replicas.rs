@@ -1,4 +1,4 @@
-//! Several replicas on one database, at the same time.
+//! Several replicas on one database, at the same time: they wait for each other, and never in a circle.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ async fn replicas_that_write_crosswise_lose_nothing(database: Database) {
         let store = database.open().await;
         replicas.spawn(async move {
             for batch in heard_by(replica) {
-                record_persistently(&store, &batch).await;
+                record_all(&store, &batch).await;
             }
         });
     }
@@ -119,7 +119,7 @@ async fn a_notification_told_to_two_replicas_at_once_is_recorded_once(database: 
         if replica == 1 {
             batch.reverse();
         }
-        replicas.spawn(async move { record_persistently(&store, &batch).await });
+        replicas.spawn(async move { record_all(&store, &batch).await });
     }
     let answers: Vec<Recorded> = replicas.join_all().await.concat();
     let new = answers

@@ -8,7 +8,7 @@ use mdes_receiver::domain::id::{ContentHash, NotificationId, QuarantineId, Token
 use mdes_receiver::domain::notification::{Statement, UnreadableToken, Windows};
 use mdes_receiver::domain::peer::Peer;
 use mdes_receiver::domain::token::{Instant, Status};
-use mdes_receiver::store::{Error, Outcome, Recorded, Recording, SealedBy, SharedStore};
+use mdes_receiver::store::{Outcome, Recorded, Recording, SealedBy, SharedStore};
 use serde_json::Value;
 use time::macros::{date, datetime};
 use time::{OffsetDateTime, Time};
@@ -144,18 +144,6 @@ pub async fn record(store: &SharedStore, recording: &Recording) -> Recorded {
 pub async fn record_all(store: &SharedStore, batch: &[Recording]) -> Vec<Recorded> {
     let answers = store.record(batch, &Windows::default()).await;
     answers.expect("the batch is recorded")
-}
-
-/// Records as the inbox does: a conflict is tried again.
-pub async fn record_persistently(store: &SharedStore, batch: &[Recording]) -> Vec<Recorded> {
-    for _ in 0..50 {
-        match store.record(batch, &Windows::default()).await {
-            Ok(answers) => return answers,
-            Err(Error::Conflict(_)) => {}
-            Err(error) => panic!("not a conflict: {error}"),
-        }
-    }
-    panic!("still a conflict after 50 tries");
 }
 
 /// The outcomes of a notification that is new.
