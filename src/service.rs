@@ -21,6 +21,8 @@ use crate::config::settings::{KeyFile, Settings};
 use crate::domain::notification::Windows;
 use crate::http::admin::{self, AdminState};
 use crate::http::callback::Callback;
+/// What a receiver of ours says of itself, for who finds its port taken.
+pub use crate::http::health::ALIVE;
 use crate::inbox::Inbox;
 use crate::inbox::batch::{Batch, Bounds};
 use crate::keys::Keys;
