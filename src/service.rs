@@ -22,6 +22,8 @@ use crate::config::settings::{KeyFile, Settings};
 use crate::domain::notification::Windows;
 use crate::http::admin::{self, AdminState};
 use crate::http::callback::Callback;
+/// What a receiver of ours says of itself, for who finds its port taken.
+pub use crate::http::health::ALIVE;
 use crate::inbox::Inbox;
 use crate::inbox::batch::{Batch, Bounds};
 use crate::keys::Keys;
@@ -120,7 +122,6 @@ impl Service {
             tokio::spawn(listener.serve(Security::Tls(door.clone()), callback.router(), stop.clone())),
             tokio::spawn(admin_listener.serve(admin_security, admin, stop.clone())),
         ];
-        tracing::info!(callback = %callback_address, admin = %admin_address, "listening");
         let new_keys = Arc::new(Notify::new());
         let reloadable = Reloadable {
             door,
@@ -142,6 +143,7 @@ impl Service {
             tokio::spawn(measure(store.clone(), metrics.clone())),
             tokio::spawn(reloadable.run()?),
         ];
+        tracing::info!(callback = %callback_address, admin = %admin_address, "listening");
         Ok(Service {
             callback_address,
             admin_address,
@@ -395,6 +397,8 @@ impl Reloadable {
 pub async fn run(settings: Settings, clock: Arc<dyn Clock>, reread: Reread) -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    // While nothing is loaded yet there is nothing to reload; but a SIGHUP that nobody listens for ends the program.
+    let _hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     let mut service = Service::start(settings, clock, reread).await?;
     let ended = tokio::select! {
         _ = terminate.recv() => {
