@@ -176,7 +176,6 @@ impl Inbox {
             resting,
         } = read;
         let id = (self.new_id)(arrival.received_at);
-        let request_id_is_ours = notification.request_id.is_none();
         let unreadable = notification
             .unreadable
             .into_iter()
@@ -186,7 +185,6 @@ impl Inbox {
             id: NotificationId(id),
             again: None,
             request_id: notification.request_id.unwrap_or_else(|| id.to_string()),
-            request_id_is_ours,
             content: notification.content,
             received_at: arrival.received_at,
             peer: arrival.peer.clone(),

@@ -131,8 +131,6 @@ pub struct Recording {
     pub again: Option<NotificationId>,
     /// Mastercard's `requestId`, verbatim, or ours if it was missing.
     pub request_id: String,
-    /// The `requestId` is ours; repeats are then told by content alone.
-    pub request_id_is_ours: bool,
     /// Keyed hash of the decrypted content.
     pub content: ContentHash,
     /// When the last byte of it came in (a redrive keeps that time).

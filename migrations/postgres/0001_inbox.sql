@@ -10,7 +10,6 @@
 create table notifications (
   id                  uuid        primary key,
   request_id          text        not null,
-  request_id_is_ours  boolean     not null,
   content_hash        bytea       not null check (octet_length(content_hash) = 32),
   received_at         timestamptz not null,
   peer                text        not null,
@@ -26,7 +25,7 @@ create table notifications (
 
 -- Two tellings are one notification if their content and Mastercard's requestId agree.
 create unique index notifications_identity
-  on notifications ((case when request_id_is_ours then '' else request_id end), content_hash);
+  on notifications (request_id, content_hash);
 create index notifications_received_at on notifications (received_at);
 
 -- Ciphertext does not compress, and one page read is cheaper than two.
@@ -36,7 +35,6 @@ alter table notifications set (toast_tuple_target = 8160);
 comment on table notifications is 'What Mastercard sent and we could read, sealed as it came; one row per notification, however often it was told';
 comment on column notifications.id is 'Our id, in the order of receipt';
 comment on column notifications.request_id is 'Mastercard''s requestId, verbatim; ours if it was missing. The answer carried it as responseId';
-comment on column notifications.request_id_is_ours is 'The requestId was missing and is ours: repeats are then told by content alone';
 comment on column notifications.content_hash is 'Keyed hash of the decrypted content; with request_id it tells repeats';
 comment on column notifications.received_at is 'When its last byte came in';
 comment on column notifications.peer is 'The name that the sender''s certificate bore';

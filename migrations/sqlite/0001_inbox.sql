@@ -9,7 +9,6 @@
 create table notifications (
   id                  text    primary key,
   request_id          text    not null check (instr(request_id, char(0)) = 0),
-  request_id_is_ours  integer not null check (request_id_is_ours in (0, 1)),
   content_hash        blob    not null check (length(content_hash) = 32),
   received_at         text    not null,
   peer                text    not null,
@@ -26,7 +25,7 @@ create table notifications (
 
 -- Two tellings are one notification if their content and Mastercard's requestId agree.
 create unique index notifications_identity
-  on notifications ((case when request_id_is_ours then '' else request_id end), content_hash);
+  on notifications (request_id, content_hash);
 create index notifications_received_at on notifications (received_at);
 
 create table tokens (

@@ -24,13 +24,13 @@ mod plan;
 mod rows;
 mod sql;
 
-/// What tells one notification from another: (`requestId` unless it is ours, content).
+/// What tells one notification from another: (`requestId`, content). One of ours is like no other, so that
+/// what came without any is told apart by its statements alone, within the retry window.
 type Identity<'a> = (&'a str, ContentHash);
 
 impl Recording {
     fn identity(&self) -> Identity<'_> {
-        let request_id = if self.request_id_is_ours { "" } else { &self.request_id };
-        (request_id, self.content)
+        (&self.request_id, self.content)
     }
 
     /// The notification that its statements belong to.
@@ -87,7 +87,6 @@ row! {
     struct First {
         id: Id,
         request_id: String,
-        request_id_is_ours: bool,
         content_hash: Vec<u8>,
     }
 }
@@ -125,8 +124,7 @@ impl First {
         let content = hash(&self.content_hash, || {
             format!("notifications.content_hash of {}", self.id.0)
         })?;
-        let request_id = if self.request_id_is_ours { "" } else { &self.request_id };
-        Ok((request_id, content))
+        Ok((&self.request_id, content))
     }
 
     fn answer(&self) -> Recorded {

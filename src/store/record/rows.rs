@@ -16,9 +16,7 @@ batch_row! {
     /// One notification.
     pub(super) struct NotificationRow<'a> {
         id: Id,
-        identity: &'a str,
         request_id: &'a str,
-        request_id_is_ours: bool,
         content_hash: Bytes<'a>,
         received_at: Stamp,
         peer: &'a str,
@@ -36,9 +34,7 @@ impl<'a> NotificationRow<'a> {
     pub(super) fn of(recording: &'a Recording) -> Result<Self, Error> {
         Ok(NotificationRow {
             id: Id(recording.id.0),
-            identity: recording.identity().0,
             request_id: &recording.request_id,
-            request_id_is_ours: recording.request_id_is_ours,
             content_hash: Bytes(&recording.content.0),
             received_at: Stamp(recording.received_at),
             peer: &recording.peer.name,
@@ -56,7 +52,7 @@ impl<'a> NotificationRow<'a> {
 batch_row! {
     /// Repeats of one notification, which only its identity tells.
     pub(super) struct AgainRow<'a> {
-        identity: &'a str,
+        request_id: &'a str,
         content_hash: Bytes<'a>,
         times: i64,
     }
@@ -65,7 +61,7 @@ batch_row! {
 impl<'a> AgainRow<'a> {
     pub(super) fn of(identity: &'a (&'a str, ContentHash), times: i64) -> Self {
         AgainRow {
-            identity: identity.0,
+            request_id: identity.0,
             content_hash: Bytes(&identity.1.0),
             times,
         }

@@ -9,25 +9,25 @@ pub(super) const INSERT_NOTIFICATIONS: Sql = Sql {
     postgres: "\
 -- record: the notifications that are new, in the order of their identity; of two equal ones the first
 insert into notifications
-  (id, request_id, request_id_is_ours, content_hash, received_at, peer, organization,
+  (id, request_id, content_hash, received_at, peer, organization,
    peer_address, peer_certificate, sealed_by, key, flags, sealed_body)
 select
-  id, request_id, request_id_is_ours, content_hash, received_at, peer, organization,
+  id, request_id, content_hash, received_at, peer, organization,
   peer_address, peer_certificate, sealed_by, key, array(select json_array_elements_text(flags::json)), sealed_body
-from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) with ordinality as told (
-  id, identity, request_id, request_id_is_ours, content_hash, received_at, peer, organization,
+from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) with ordinality as told (
+  id, request_id, content_hash, received_at, peer, organization,
   peer_address, peer_certificate, sealed_by, key, flags, sealed_body, place)
-order by identity collate \"C\", content_hash, place
+order by request_id collate \"C\", content_hash, place
 on conflict do nothing
 returning id
 ",
     sqlite: "\
 -- record: the notifications that are new, in the order of their identity; of two equal ones the first
 insert into notifications
-  (id, request_id, request_id_is_ours, content_hash, received_at, peer, organization,
+  (id, request_id, content_hash, received_at, peer, organization,
    peer_address, peer_certificate, sealed_by, key, flags, sealed_body)
 select
-  value ->> 'id', value ->> 'request_id', value ->> 'request_id_is_ours', unhex(value ->> 'content_hash'),
+  value ->> 'id', value ->> 'request_id', unhex(value ->> 'content_hash'),
   value ->> 'received_at', value ->> 'peer', value ->> 'organization',
   value ->> 'peer_address', value ->> 'peer_certificate', value ->> 'sealed_by',
   value ->> 'key', value -> 'flags', unhex(value ->> 'sealed_body')
@@ -44,9 +44,9 @@ pub(super) const COUNT_NOTIFICATIONS: Sql = Sql {
 -- record: count notifications told again on the first telling
 with first as (
   select notifications.id, again.times
-  from unnest($1, $2, $3) as again (identity, content_hash, times)
+  from unnest($1, $2, $3) as again (request_id, content_hash, times)
   join notifications
-    on (case when request_id_is_ours then '' else request_id end) = again.identity
+    on notifications.request_id = again.request_id
     and notifications.content_hash = again.content_hash
   order by notifications.id
   for update of notifications
@@ -55,16 +55,16 @@ update notifications
 set repeats = repeats + first.times
 from first
 where notifications.id = first.id
-returning notifications.id, request_id, request_id_is_ours, content_hash
+returning notifications.id, notifications.request_id, notifications.content_hash
 ",
     sqlite: "\
 -- record: count notifications told again on the first telling
 update notifications
 set repeats = repeats + (again.value ->> 'times')
 from json_each($1) as again
-where (case when request_id_is_ours then '' else request_id end) = again.value ->> 'identity'
+where request_id = again.value ->> 'request_id'
   and content_hash = unhex(again.value ->> 'content_hash')
-returning id, request_id, request_id_is_ours, content_hash
+returning id, request_id, content_hash
 ",
 };
 

@@ -206,7 +206,6 @@ async fn record(store: &SharedStore, statements: &[Statement]) {
             id: NotificationId(Uuid::from_u128(index as u128 + 1)),
             again: None,
             request_id: format!("request-{index}"),
-            request_id_is_ours: false,
             content: ContentHash([index as u8; 32]),
             received_at: RECEIVED,
             peer: mastercard(),

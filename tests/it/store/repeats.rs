@@ -12,7 +12,6 @@ promises!(
     two_equal_ones_in_one_batch_are_one,
     the_same_request_id_with_other_content_is_another_notification,
     the_same_content_under_another_request_id_is_another_notification,
-    a_request_id_of_ours_tells_nothing_apart,
     a_statement_heard_again_within_the_window_is_counted,
     a_statement_twice_in_one_batch_is_counted,
     the_windows_edge_is_within,
@@ -93,27 +92,6 @@ async fn the_same_content_under_another_request_id_is_another_notification(datab
     let recorded = record(&store, &other).await;
     assert_eq!(outcomes(&recorded)[0].verdict, Verdict::Repeat);
     assert!(store.notification(other.id).await.expect("the store answers").is_some());
-}
-
-async fn a_request_id_of_ours_tells_nothing_apart(database: Database) {
-    let store = database.open().await;
-    let mut first = told("ours-1", vec![said("A", "SUSPENDED", "09:00")]);
-    first.request_id_is_ours = true;
-    record(&store, &first).await;
-    let mut second = again(&first);
-    second.request_id = "ours-2".to_owned();
-    let answer = record(&store, &second).await;
-    let request_id = "ours-1".to_owned();
-    assert_eq!(
-        answer,
-        Recorded::Repeat {
-            first: first.id,
-            request_id
-        }
-    );
-    let mut theirs = again(&first);
-    theirs.request_id_is_ours = false;
-    assert!(matches!(record(&store, &theirs).await, Recorded::New { .. }));
 }
 
 async fn a_statement_heard_again_within_the_window_is_counted(database: Database) {

@@ -100,7 +100,6 @@ pub fn told(request_id: &str, statements: Vec<Statement>) -> Recording {
         id: NotificationId(next_id()),
         again: None,
         request_id: request_id.to_owned(),
-        request_id_is_ours: false,
         content: hash(&format!("{statements:?}")),
         received_at: noon(),
         peer: peer(),
