@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use time::OffsetDateTime;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub use redrive::{RedriveReport, Redriven};
@@ -24,6 +25,10 @@ use batch::{Batch, Unrecorded};
 
 /// What the store keeps as the reason for a body that it refused itself.
 pub const STORE_REFUSED: &str = "STORE_REFUSED";
+
+/// How many bodies are set aside at once. The others wait here, not in the store's own queue: there the commits of
+/// what can be used would wait behind them.
+const SET_ASIDE_AT_ONCE: usize = 4;
 
 /// Makes an id that sorts by this time.
 pub type NewId = fn(OffsetDateTime) -> Uuid;
@@ -84,6 +89,7 @@ pub struct Inbox {
     keys: Arc<Keys>,
     store: SharedStore,
     batch: Batch,
+    aside: Semaphore,
     rules: Reading,
     clock: Arc<dyn Clock>,
     new_id: NewId,
@@ -103,6 +109,7 @@ impl Inbox {
             keys,
             store,
             batch,
+            aside: Semaphore::new(SET_ASIDE_AT_ONCE),
             rules,
             clock,
             new_id,
@@ -228,6 +235,7 @@ impl Inbox {
     /// After `Ok` it is on disk; a crash before leaves nothing, and no answer has left either.
     async fn quarantine(&self, entry: NewQuarantine) -> Result<QuarantineId, Refusal> {
         let id = entry.id;
+        let _turn = self.aside.acquire().await.expect("nobody closes it");
         match self.store.quarantine(&entry).await {
             Ok(()) => Ok(id),
             Err(error) => {

@@ -54,14 +54,14 @@ pub enum Error {
         problem: String,
     },
     /// The address cannot be listened on.
-    #[error("key `{key}`: cannot listen on {address}: {source}; {}", next_step(source))]
+    #[error("key `{key}`: cannot listen on {address}: {cause}; {}", next_step(cause))]
     Listen {
         /// The setting.
         key: &'static str,
         /// Its value.
         address: SocketAddr,
         /// What the machine said.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use time::OffsetDateTime;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::{NoContext, Timestamp, Uuid};
@@ -22,6 +22,8 @@ use crate::config::settings::{KeyFile, Settings};
 use crate::domain::notification::Windows;
 use crate::http::admin::{self, AdminState};
 use crate::http::callback::Callback;
+/// What a receiver of ours says of itself, for who finds its port taken.
+pub use crate::http::health::ALIVE;
 use crate::inbox::Inbox;
 use crate::inbox::batch::{Batch, Bounds};
 use crate::keys::Keys;
@@ -37,6 +39,10 @@ use changes::Changes;
 const STORE_RETRY: Duration = Duration::from_secs(1);
 /// How long after one that failed the next redrive is tried.
 const REDRIVE_RETRY: Duration = Duration::from_secs(5);
+/// Bodies that wait for their commit, all together; past it 503.
+const QUEUE_BYTES_MAX: usize = 256 << 20;
+/// Bodies in one commit: more would not be written within the store's deadline.
+const BATCH_BYTES_MAX: usize = 16 << 20;
 /// How often slow-moving figures are measured.
 const MEASURE_EVERY: Duration = Duration::from_secs(15);
 
@@ -60,6 +66,7 @@ pub struct Service {
     doors: Vec<JoinHandle<()>>,
     helpers: Vec<JoinHandle<()>>,
     batch: JoinHandle<()>,
+    unfit: oneshot::Receiver<store::Error>,
     stop: CancellationToken,
     stop_within: Duration,
 }
@@ -90,10 +97,7 @@ impl Service {
         raise_file_limit(callback.limits.connections_max);
         let keys = Arc::new(Keys::load(settings.keys.clone())?);
         let door = DoorTls::load(&callback.tls, callback.forwarded.as_ref(), clock.clone())?;
-        let admin_tls = match &settings.admin.tls {
-            Some((certificate, key)) => Some(ServerTls::load(certificate.clone(), key.clone(), clock.clone())?),
-            None => None,
-        };
+        let admin_tls = admin_tls(&settings, &clock)?;
         let bind = |key, address| Listener::bind(key, address, callback.limits, metrics.clone(), clock.clone());
         let listener =
             bind("callback.listen", callback.listen)?.with_proxy_protocol(callback.proxy_protocol_from.clone());
@@ -102,14 +106,8 @@ impl Service {
 
         let store = store::open(&settings.store, clock.clone()).await?;
         let (batch, worker) = Batch::start(store.clone(), bounds(&settings), clock.clone(), metrics.clone());
-        let inbox = Inbox::new(
-            keys.clone(),
-            store.clone(),
-            batch,
-            reading(&settings),
-            clock.clone(),
-            new_id,
-        );
+        let (rules, ids) = (reading(&settings), new_id);
+        let inbox = Inbox::new(keys.clone(), store.clone(), batch, rules, clock.clone(), ids);
         let inbox = Arc::new(inbox);
         let callback = Callback::new(inbox.clone(), callback.clone(), clock.clone(), metrics.clone());
         let stop = CancellationToken::new();
@@ -124,7 +122,6 @@ impl Service {
             tokio::spawn(listener.serve(Security::Tls(door.clone()), callback.router(), stop.clone())),
             tokio::spawn(admin_listener.serve(admin_security, admin, stop.clone())),
         ];
-        tracing::info!(callback = %callback_address, admin = %admin_address, "listening");
         let new_keys = Arc::new(Notify::new());
         let reloadable = Reloadable {
             door,
@@ -134,12 +131,19 @@ impl Service {
             new_keys: new_keys.clone(),
             metrics: metrics.clone(),
         };
+        let (is_unfit, unfit) = oneshot::channel();
         let redriver = redrive_for_ever(inbox.clone(), new_keys, settings.callback.limits.answer);
         let helpers = vec![
-            tokio::spawn(prepare(store.clone(), settings.store.migrate_on_start, redriver)),
+            tokio::spawn(prepare(
+                store.clone(),
+                settings.store.migrate_on_start,
+                is_unfit,
+                redriver,
+            )),
             tokio::spawn(measure(store.clone(), metrics.clone())),
             tokio::spawn(reloadable.run()?),
         ];
+        tracing::info!(callback = %callback_address, admin = %admin_address, "listening");
         Ok(Service {
             callback_address,
             admin_address,
@@ -149,6 +153,7 @@ impl Service {
             doors,
             helpers,
             batch: worker,
+            unfit,
             stop,
             stop_within: settings.callback.limits.stop,
         })
@@ -162,6 +167,15 @@ impl Service {
     /// The inbox, for who runs the service in process.
     pub fn inbox(&self) -> &Arc<Inbox> {
         &self.inbox
+    }
+
+    /// Returns once it is clear that this program may not run on the store's schema, with a sentence that says what
+    /// to do; never, if it may.
+    pub async fn unfit(&mut self) -> store::Error {
+        match (&mut self.unfit).await {
+            Ok(error) => error,
+            Err(_) => std::future::pending().await,
+        }
     }
 
     /// What was counted.
@@ -200,6 +214,13 @@ pub fn inbox(settings: &Settings, store: SharedStore, clock: Arc<dyn Clock>) -> 
     Ok(Inbox::new(keys, store, batch, reading(settings), clock, new_id))
 }
 
+fn admin_tls(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Option<Arc<ServerTls>>> {
+    Ok(match &settings.admin.tls {
+        Some((certificate, key)) => Some(ServerTls::load(certificate.clone(), key.clone(), clock.clone())?),
+        None => None,
+    })
+}
+
 fn reading(settings: &Settings) -> Reading {
     Reading {
         payload: settings.callback.payload,
@@ -211,7 +232,9 @@ fn bounds(settings: &Settings) -> Bounds {
     let retry = settings.inbox.retry_window;
     Bounds {
         queue_max: settings.inbox.queue_max,
+        queue_bytes_max: QUEUE_BYTES_MAX,
         batch_max: settings.inbox.batch_max,
+        batch_bytes_max: BATCH_BYTES_MAX,
         deadline: settings.callback.limits.answer,
         windows: Windows {
             retry: retry.try_into().unwrap_or(time::Duration::MAX),
@@ -220,11 +243,21 @@ fn bounds(settings: &Settings) -> Bounds {
     }
 }
 
-/// Waits for the store, migrates it if asked to, and then does what needs it.
-async fn prepare(store: SharedStore, migrate: bool, then: impl Future<Output = ()>) {
+/// Waits for the store, migrates it if asked to, and then does what needs it. A database that is away may come back;
+/// a schema on which this program may not run stays as it is.
+async fn prepare(
+    store: SharedStore,
+    migrate: bool,
+    unfit: oneshot::Sender<store::Error>,
+    then: impl Future<Output = ()>,
+) {
     loop {
         match make_ready(&store, migrate).await {
             Ok(()) => break,
+            Err(error @ store::Error::Schema(_)) => {
+                let _ = unfit.send(error); // nobody listens while the program stops
+                return;
+            }
             Err(error) => tracing::warn!(%error, "the store is not ready; trying again"),
         }
         tokio::time::sleep(STORE_RETRY).await;
@@ -364,11 +397,20 @@ impl Reloadable {
 pub async fn run(settings: Settings, clock: Arc<dyn Clock>, reread: Reread) -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let service = Service::start(settings, clock, reread).await?;
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
-        _ = tokio::signal::ctrl_c() => tracing::info!("interrupted: stopping"),
-    }
+    // While nothing is loaded yet there is nothing to reload; but a SIGHUP that nobody listens for ends the program.
+    let _hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+    let mut service = Service::start(settings, clock, reread).await?;
+    let ended = tokio::select! {
+        _ = terminate.recv() => {
+            tracing::info!("SIGTERM: stopping");
+            Ok(())
+        }
+        _ = tokio::signal::ctrl_c() => {
+            tracing::info!("interrupted: stopping");
+            Ok(())
+        }
+        error = service.unfit() => Err(error.into()),
+    };
     service.stop().await;
-    Ok(())
+    ended
 }

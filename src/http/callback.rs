@@ -17,7 +17,7 @@ use bytes::Bytes;
 use crate::clock::Clock;
 use crate::config::settings;
 use crate::domain::peer::Peer;
-use crate::http::body::{Collected, collect};
+use crate::http::body::{Collected, Room, collect};
 use crate::inbox::{Arrival, Inbox, Receipt, Refusal, STORE_REFUSED};
 use crate::mdes::Reason;
 use crate::mdes::answer::{self, Answer};
@@ -73,6 +73,7 @@ pub struct Callback {
     inbox: Arc<Inbox>,
     settings: settings::Callback,
     path: String,
+    room: Room,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
 }
@@ -85,6 +86,7 @@ impl Callback {
             inbox,
             settings,
             path,
+            room: Room::new(),
             clock,
             metrics,
         }
@@ -191,7 +193,7 @@ async fn notify(
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
     let fault = callback.fault_of(&head.method, head.uri.path(), &head.headers);
-    let collected = collect(body, announced, &callback.settings.limits).await;
+    let (collected, _taken) = collect(body, announced, &callback.settings.limits, &callback.room).await;
 
     let started = Instant::now();
     let received_at = callback.clock.now();
@@ -202,12 +204,9 @@ async fn notify(
     };
     let work = async {
         match came(collected, fault) {
-            Some((body, None, _)) => callback.receive(arrival(body)).await,
-            Some((body, Some(fault), bytes)) => callback.refuse(arrival(body), fault, bytes).await,
-            None => (
-                Said::Unavailable("the sender hung up".to_owned()),
-                answer::too_slow(host),
-            ),
+            Ok((body, None, _)) => callback.receive(arrival(body)).await,
+            Ok((body, Some(fault), bytes)) => callback.refuse(arrival(body), fault, bytes).await,
+            Err(why) => (Said::Unavailable(why.to_owned()), unavailable(host)),
         }
     };
     let (said, answer) = tokio::time::timeout(callback.settings.limits.answer, work)
@@ -217,17 +216,18 @@ async fn notify(
     respond(answer)
 }
 
-/// The body or what there is of it, what is wrong with it, and how long it was; `None` if nobody is there any more.
-fn came(collected: Collected, fault: Option<Fault>) -> Option<(Bytes, Option<Fault>, u64)> {
+/// The body or what there is of it, what is wrong with it, and how long it was; or why there is nothing to keep.
+fn came(collected: Collected, fault: Option<Fault>) -> Result<(Bytes, Option<Fault>, u64), &'static str> {
     let (body, fault) = match collected {
         Collected::Whole(body) => (body, fault),
-        Collected::TooLarge { first, bytes } => return Some((first, Some(Fault::TooLarge), bytes)),
+        Collected::TooLarge { first, bytes } => return Ok((first, Some(Fault::TooLarge), bytes)),
         Collected::TooSlow(body) => (body, Some(Fault::TooSlow)),
         Collected::Malformed(body) => (body, Some(Fault::Malformed)),
-        Collected::Broken => return None,
+        Collected::Broken => return Err("the sender hung up"),
+        Collected::NoRoom => return Err("no room for more bodies"),
     };
     let bytes = body.len() as u64;
-    Some((body, fault, bytes))
+    Ok((body, fault, bytes))
 }
 
 /// One line and one count per request; never what it said.

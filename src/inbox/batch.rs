@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
@@ -21,6 +21,7 @@ const CONFLICTS_MAX: u32 = 8;
 #[derive(Clone)]
 pub struct Batch {
     queue: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
 }
 
 /// Why a notification was not recorded.
@@ -42,8 +43,12 @@ pub enum Unrecorded {
 pub struct Bounds {
     /// How many may wait.
     pub queue_max: usize,
+    /// And how many bytes their bodies may have together, those being committed included.
+    pub queue_bytes_max: usize,
     /// How many are committed at once.
     pub batch_max: usize,
+    /// A batch whose bodies have come to so many bytes takes in no more.
+    pub batch_bytes_max: usize,
     /// From taking up a batch to the last answer of it; past it the rest is told that the store is away.
     pub deadline: Duration,
     /// What counts as a repeat.
@@ -52,7 +57,20 @@ pub struct Bounds {
 
 struct Waiting {
     recording: Recording,
-    answer: oneshot::Sender<Result<Recorded, Unrecorded>>,
+    answer: Answer,
+}
+
+/// Where the outcome goes; until then its body has its part of the room.
+struct Answer {
+    to: oneshot::Sender<Result<Recorded, Unrecorded>>,
+    room: OwnedSemaphorePermit,
+}
+
+impl Answer {
+    fn send(self, outcome: Result<Recorded, Unrecorded>) {
+        drop(self.room);
+        let _ = self.to.send(outcome); // the caller may have given up
+    }
 }
 
 impl Batch {
@@ -70,13 +88,18 @@ impl Batch {
             clock,
             metrics,
         };
-        (Batch { queue }, tokio::spawn(worker.run(waiting)))
+        let room = Arc::new(Semaphore::new(bounds.queue_bytes_max));
+        (Batch { queue, room }, tokio::spawn(worker.run(waiting)))
     }
 
     /// Waits until it is on disk. After `Ok` a crash repeats it, never loses it;
     /// if the caller goes away before, it is recorded all the same or not at all.
     pub async fn record(&self, recording: Recording) -> Result<Recorded, Unrecorded> {
-        let (answer, answered) = oneshot::channel();
+        let bytes = u32::try_from(recording.sealed_body.len()).map_err(|_| Unrecorded::Overloaded)?;
+        let room = self.room.clone().try_acquire_many_owned(bytes);
+        let room = room.map_err(|_| Unrecorded::Overloaded)?;
+        let (to, answered) = oneshot::channel();
+        let answer = Answer { to, room };
         self.queue
             .try_send(Waiting { recording, answer })
             .map_err(|_| Unrecorded::Overloaded)?;
@@ -97,7 +120,7 @@ struct Worker {
 #[derive(Default)]
 struct Part {
     recordings: Vec<Recording>,
-    answers: Vec<oneshot::Sender<Result<Recorded, Unrecorded>>>,
+    answers: Vec<Answer>,
     conflicts: u32,
 }
 
@@ -119,7 +142,7 @@ impl Part {
 
     fn answer_all(self, error: impl Fn() -> Unrecorded) {
         for answer in self.answers {
-            let _ = answer.send(Err(error())); // the caller may have given up
+            answer.send(Err(error()));
         }
     }
 }
@@ -128,10 +151,13 @@ impl Worker {
     async fn run(self, mut waiting: mpsc::Receiver<Waiting>) {
         while let Some(first) = waiting.recv().await {
             let mut batch = Part::default();
+            let mut bytes = first.recording.sealed_body.len();
             batch.push(first);
             while batch.recordings.len() < self.bounds.batch_max
+                && bytes < self.bounds.batch_bytes_max
                 && let Ok(next) = waiting.try_recv()
             {
+                bytes += next.recording.sealed_body.len();
                 batch.push(next);
             }
             self.commit(batch).await;
@@ -151,7 +177,7 @@ impl Worker {
             match self.record(&part).await {
                 Ok(recorded) => {
                     for (answer, recorded) in part.answers.into_iter().zip(recorded) {
-                        let _ = answer.send(Ok(recorded)); // the caller may have given up
+                        answer.send(Ok(recorded));
                     }
                 }
                 Err(store::Error::Conflict(_) | store::Error::Data(_) | store::Error::Corrupt(_))

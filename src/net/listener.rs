@@ -62,7 +62,7 @@ impl Listener {
         metrics: Metrics,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
-        let failed = |source| Error::Listen { key, address, source };
+        let failed = |cause| Error::Listen { key, address, cause };
         let socket = listen(address).map_err(failed)?;
         Ok(Listener {
             address: socket.local_addr().map_err(failed)?,

@@ -1,21 +1,26 @@
 //! What an authenticated peer may send in bad faith or by mistake, and what must hold all the same.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_lc_rs::digest;
-use mdes_receiver::inbox::RedriveReport;
+use mdes_receiver::domain::peer::Peer;
+use mdes_receiver::inbox::{Arrival, RedriveReport};
+use mdes_receiver::simulator::sender::Http;
 use mdes_receiver::store::QuarantineFilter;
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::support::Database;
-use crate::world::{Desk, World, body, eventually, statement};
+use crate::world::{Desk, World, body, eventually, read, statement};
 
 promises!(
     a_requestor_too_long_for_an_index_does_not_lose_the_other_tokens,
     a_damaged_row_holds_up_nobody_elses_notification,
     an_entry_that_the_store_refuses_does_not_end_a_redrive,
     a_key_that_comes_while_the_store_is_away_redrives_when_it_is_back,
+    a_flood_of_what_cannot_be_used_does_not_hold_up_what_can,
     a_trouble_with_a_row_names_it_without_the_senders_own_lines_and_numbers,
 );
 
@@ -95,9 +100,12 @@ async fn an_entry_that_the_store_refuses_does_not_end_a_redrive(database: Databa
     world.desk.database.execute("update tokens set state = '{}'").await;
     // A misregistered prefix: everything is kept, nothing is read yet.
     let elsewhere = format!("https://{}/elsewhere", world.service.callback_address);
+    let client = &world.desk.files.client;
+    let (certificate, key) = (read(&client.certificate), read(&client.private_key));
+    let sender = world.desk.sender_as(&certificate, &key, &elsewhere, Http::One);
     for reference in ["DAMAGED", "B"] {
         let sealed = world.sealed(reference, &statement(reference, "SUSPENDED", AT));
-        let answer = world.desk.sender_to(&elsewhere).send(sealed).await.expect("an answer");
+        let answer = sender.send(sealed).await.expect("an answer");
         assert_eq!(answer.status, 404);
     }
 
@@ -171,4 +179,39 @@ async fn a_key_that_comes_while_the_store_is_away_redrives_when_it_is_back(datab
     })
     .await;
     assert_eq!(world.status("A").await, "SUSPENDED");
+}
+
+async fn a_flood_of_what_cannot_be_used_does_not_hold_up_what_can(database: Database) {
+    const FLOOD: usize = 1_000;
+    let world = World::over(database).await;
+    let arrival = Arrival {
+        received_at: time::OffsetDateTime::now_utc(),
+        peer: Peer {
+            name: "ws.mastercard.com".to_owned(),
+            organization: None,
+            address: "203.0.113.7:51422".parse().expect("an address"),
+            certificate_sha256: "ab".repeat(32),
+        },
+        body: "not JSON".into(),
+    };
+    let sender = world.sender();
+    let told = async |request_id| {
+        let sealed = world.sealed(request_id, &statement("A", "SUSPENDED", AT));
+        sender.send(sealed).await.expect("an answer").status
+    };
+    assert_eq!(told("a connection that is open already").await, 200);
+
+    let (mut flood, kept) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)));
+    for _ in 0..FLOOD {
+        let (inbox, arrival, kept) = (world.service.inbox().clone(), arrival.clone(), kept.clone());
+        flood.spawn(async move {
+            let done = inbox.keep(arrival, "NOT_FOUND", 8).await.is_ok();
+            kept.fetch_add(1, Ordering::Relaxed);
+            done
+        });
+    }
+    assert_eq!(told("r-1").await, 200);
+    let kept = kept.load(Ordering::Relaxed);
+    assert!(kept < FLOOD / 2, "{kept} of the flood came before");
+    assert!(flood.join_all().await.into_iter().all(|kept| kept));
 }

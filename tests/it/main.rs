@@ -9,6 +9,7 @@ mod door;
 mod envelope;
 mod hostile;
 mod operator;
+mod program;
 mod simulator;
 mod store;
 mod walk;

@@ -11,6 +11,8 @@ mod payload;
 mod reload;
 mod repeats;
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use mdes_receiver::simulator::scenario;
@@ -28,6 +30,7 @@ promises!(
     the_answer_has_exactly_two_fields,
     a_missing_request_id_is_answered_with_an_id_of_ours,
     what_cannot_be_opened_is_kept_and_redriven_when_its_key_comes,
+    a_schema_that_does_not_admit_us_stops_the_start_with_a_sentence,
 );
 
 async fn the_six_scenarios_end_in_the_states_they_tell(database: Database) {
@@ -134,4 +137,22 @@ async fn what_cannot_be_opened_is_kept_and_redriven_when_its_key_comes(database:
     })
     .await;
     assert_eq!(world.status(TOKEN).await, "SUSPENDED");
+}
+
+async fn a_schema_that_does_not_admit_us_stops_the_start_with_a_sentence(database: Database) {
+    let desk = Desk::over(database);
+    desk.database
+        .execute("update schema_info set version = 9, oldest_program = 8")
+        .await;
+    let config = desk.config_file();
+    let ended = tokio::task::spawn_blocking(move || {
+        let mut program = assert_cmd::Command::cargo_bin("mdes-receiver").expect("it is built");
+        program.arg("--config").arg(config).arg("serve");
+        // Past it the program is killed, and has no code.
+        program.timeout(Duration::from_secs(20)).output()
+    });
+    let ended = ended.await.expect("no panic").expect("it runs");
+    assert_eq!(ended.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(told.trim_end().ends_with("install the newer mdes-receiver"), "{told}");
 }

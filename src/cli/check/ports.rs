@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use super::findings::Findings;
 use super::probe;
 use crate::config::settings::Settings;
-use crate::http::health::ALIVE;
+use crate::service::ALIVE;
 
 /// Besides connections: the store, listeners, files.
 const FILES_BESIDES: u64 = 100;

@@ -72,7 +72,9 @@ impl House {
         let clock = Arc::new(SystemClock);
         let bounds = Bounds {
             queue_max,
+            queue_bytes_max: 64 << 20,
             batch_max: 256,
+            batch_bytes_max: 8 << 20,
             deadline: Duration::from_secs(20),
             windows: Windows::default(),
         };

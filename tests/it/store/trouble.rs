@@ -1,10 +1,13 @@
 //! What a store says when it cannot do what it was asked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mdes_receiver::clock::SystemClock;
 use mdes_receiver::domain::notification::Windows;
+use mdes_receiver::inbox::batch::{Batch, Bounds, Unrecorded};
 use mdes_receiver::store::{self, Error, Recording, SharedStore};
+use mdes_receiver::telemetry::Metrics;
 use serde_json::json;
 use time::macros::datetime;
 
@@ -17,6 +20,8 @@ promises!(
     a_time_off_the_calendar_is_refused_data,
     what_cannot_be_read_back_is_named,
     a_closed_store_says_so,
+    what_waits_for_a_commit_is_bounded_in_bytes_too,
+    large_bodies_do_not_share_a_commit,
 );
 
 const NUL: &str = "4111\u{0}secret";
@@ -78,6 +83,56 @@ async fn what_cannot_be_read_back_is_named(database: Database) {
         .await
         .expect_err("nothing of the token is left");
     assert_eq!(error.to_string(), "store holds what cannot be read: tokens.state of A");
+}
+
+const BOUNDS: Bounds = Bounds {
+    queue_max: 100,
+    queue_bytes_max: 100_000,
+    batch_max: 100,
+    batch_bytes_max: 100_000,
+    deadline: support::DEADLINE,
+    windows: Windows {
+        retry: time::Duration::minutes(15),
+        ahead: time::Duration::minutes(5),
+    },
+};
+
+fn of_bytes(request_id: &str, bytes: usize) -> Recording {
+    Recording {
+        sealed_body: vec![b'x'; bytes],
+        ..told(request_id, vec![said("A", "ACTIVE", "09:00")])
+    }
+}
+
+async fn what_waits_for_a_commit_is_bounded_in_bytes_too(database: Database) {
+    let store = database.open().await;
+    let (batch, _worker) = Batch::start(store, BOUNDS, Arc::new(SystemClock), Metrics::new());
+    let refused = batch.record(of_bytes("r-1", 100_001)).await;
+    assert!(matches!(refused, Err(Unrecorded::Overloaded)), "{refused:?}");
+    for request_id in ["r-2", "r-3"] {
+        let recorded = batch.record(of_bytes(request_id, 100_000)).await;
+        assert!(recorded.is_ok(), "{recorded:?}");
+    }
+}
+
+async fn large_bodies_do_not_share_a_commit(database: Database) {
+    let store = database.open().await;
+    let (metrics, bounds) = (
+        Metrics::new(),
+        Bounds {
+            batch_bytes_max: 1_000,
+            ..BOUNDS
+        },
+    );
+    let (batch, _worker) = Batch::start(store, bounds, Arc::new(SystemClock), metrics.clone());
+    let mut waiting = tokio::task::JoinSet::new();
+    for request_id in ["r-1", "r-2", "r-3", "r-4"] {
+        let batch = batch.clone();
+        waiting.spawn(async move { batch.record(of_bytes(request_id, 1_000)).await.is_ok() });
+    }
+    assert_eq!(waiting.join_all().await, [true; 4]);
+    let commits = "mdes_receiver_batch_size_count 4";
+    assert!(metrics.text().contains(commits), "{}", metrics.text());
 }
 
 async fn a_closed_store_says_so(database: Database) {

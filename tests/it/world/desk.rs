@@ -148,19 +148,10 @@ listen = "127.0.0.1:0"
         self.sender_by(Http::One, address)
     }
 
-    /// Mastercard, calling this URL.
-    pub fn sender_to(&self, url: &str) -> Sender {
-        self.mastercard_to(url, Http::One)
-    }
-
     /// Mastercard, calling this address by this HTTP.
     pub fn sender_by(&self, http: Http, address: std::net::SocketAddr) -> Sender {
-        self.mastercard_to(&format!("https://{address}"), http)
-    }
-
-    fn mastercard_to(&self, url: &str, http: Http) -> Sender {
-        let client = &self.files.client;
-        self.sender_as(&read(&client.certificate), &read(&client.private_key), url, http)
+        let (client, url) = (&self.files.client, format!("https://{address}"));
+        self.sender_as(&read(&client.certificate), &read(&client.private_key), &url, http)
     }
 
     /// Somebody with this certificate, calling this URL.

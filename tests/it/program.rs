@@ -1,0 +1,11 @@
+//! The program as a process: what is promised of `mdes-receiver` itself, by its own binary.
+
+mod commands;
+mod crash;
+mod dev;
+mod door;
+mod interop;
+mod process;
+mod readme;
+mod signals;
+mod traffic;
