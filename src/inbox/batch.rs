@@ -105,7 +105,7 @@ impl Batch {
             .map_err(|_| Unrecorded::Overloaded)?;
         answered
             .await
-            .unwrap_or_else(|_| Err(Unrecorded::Unavailable("the receiver is stopping".to_owned())))
+            .unwrap_or_else(|_| Err(Unrecorded::Unavailable("the commit was cut off".to_owned())))
     }
 }
 
@@ -149,18 +149,26 @@ impl Part {
 
 impl Worker {
     async fn run(self, mut waiting: mpsc::Receiver<Waiting>) {
+        let worker = Arc::new(self);
         while let Some(first) = waiting.recv().await {
             let mut batch = Part::default();
             let mut bytes = first.recording.sealed_body.len();
             batch.push(first);
-            while batch.recordings.len() < self.bounds.batch_max
-                && bytes < self.bounds.batch_bytes_max
+            while batch.recordings.len() < worker.bounds.batch_max
+                && bytes < worker.bounds.batch_bytes_max
                 && let Ok(next) = waiting.try_recv()
             {
                 bytes += next.recording.sealed_body.len();
                 batch.push(next);
             }
-            self.commit(batch).await;
+            // On a task of its own: a defect of ours ends that batch, unanswered, and not every one after it.
+            let committing = tokio::spawn({
+                let worker = worker.clone();
+                async move { worker.commit(batch).await }
+            });
+            if committing.await.is_err() {
+                tracing::error!("a commit panicked; nothing of its batch was acknowledged");
+            }
         }
     }
 

@@ -157,7 +157,9 @@ proptest! {
             Ok(read) => {
                 let of = &read.notification;
                 prop_assert_eq!(of.statements.len() + of.unreadable.len(), tokens.len());
-                prop_assert!(!format!("{of:?}").contains("\\0"), "a NUL character that no database takes");
+                // Without the backslashes that someone wrote: before a 0 they are no NUL.
+                let shown = format!("{of:?}").replace("\\\\", "");
+                prop_assert!(!shown.contains("\\0"), "a NUL character that no database takes");
             }
             Err(unreadable) => prop_assert!(unreadable.resting.by_us),
         }

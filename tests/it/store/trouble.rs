@@ -1,9 +1,10 @@
 //! What a store says when it cannot do what it was asked.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use mdes_receiver::clock::SystemClock;
+use mdes_receiver::clock::{Clock, SystemClock};
 use mdes_receiver::domain::notification::Windows;
 use mdes_receiver::inbox::batch::{Batch, Bounds, Unrecorded};
 use mdes_receiver::store::{self, Error, Recording, SharedStore};
@@ -22,6 +23,7 @@ promises!(
     a_closed_store_says_so,
     what_waits_for_a_commit_is_bounded_in_bytes_too,
     large_bodies_do_not_share_a_commit,
+    a_defect_in_one_commit_does_not_end_those_after_it,
 );
 
 const NUL: &str = "4111\u{0}secret";
@@ -133,6 +135,26 @@ async fn large_bodies_do_not_share_a_commit(database: Database) {
     assert_eq!(waiting.join_all().await, [true; 4]);
     let commits = "mdes_receiver_batch_size_count 4";
     assert!(metrics.text().contains(commits), "{}", metrics.text());
+}
+
+/// Stands for any defect of ours: it panics the first time.
+#[derive(Default)]
+struct Defect(AtomicBool);
+
+impl Clock for Defect {
+    fn now(&self) -> time::OffsetDateTime {
+        assert!(self.0.swap(true, Ordering::Relaxed), "a defect");
+        noon()
+    }
+}
+
+async fn a_defect_in_one_commit_does_not_end_those_after_it(database: Database) {
+    let store = database.open().await;
+    let (batch, _worker) = Batch::start(store, BOUNDS, Arc::new(Defect::default()), Metrics::new());
+    let cut_off = batch.record(of_bytes("r-1", 10)).await;
+    assert!(matches!(cut_off, Err(Unrecorded::Unavailable(_))), "{cut_off:?}");
+    let recorded = batch.record(of_bytes("r-2", 10)).await;
+    assert!(recorded.is_ok(), "{recorded:?}");
 }
 
 async fn a_closed_store_says_so(database: Database) {
