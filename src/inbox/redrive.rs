@@ -38,6 +38,21 @@ pub struct RedriveReport {
     pub still_open: u64,
 }
 
+/// Why an entry stays open.
+struct InVain {
+    reason: String,
+    detail: String,
+}
+
+impl From<Unreadable> for InVain {
+    fn from(unreadable: Unreadable) -> Self {
+        InVain {
+            reason: unreadable.reason.code().to_owned(),
+            detail: unreadable.detail,
+        }
+    }
+}
+
 impl Inbox {
     /// Reads one entry again. A crash on the way leaves it open, and the next redrive finds a repeat.
     pub async fn redrive(&self, entry: &KeptQuarantine) -> Result<Redriven, store::Error> {
@@ -46,8 +61,9 @@ impl Inbox {
         }
         match self.try_again(entry).await {
             // It alone is in trouble: those after it are not to wait for it.
-            Err(store::Error::Data(why) | store::Error::Corrupt(why)) => {
-                self.note_in_vain(entry, STORE_REFUSED, why).await
+            Err(store::Error::Data(detail) | store::Error::Corrupt(detail)) => {
+                let reason = STORE_REFUSED.to_owned();
+                self.note(entry, InVain { reason, detail }).await
             }
             outcome => outcome,
         }
@@ -60,10 +76,7 @@ impl Inbox {
         };
         match read {
             Ok(recording) => self.record_again(entry, recording).await,
-            Err(unreadable) => {
-                self.note_in_vain(entry, unreadable.reason.code(), unreadable.detail)
-                    .await
-            }
+            Err(in_vain) => self.note(entry, in_vain).await,
         }
     }
 
@@ -97,10 +110,17 @@ impl Inbox {
         self.redrive_all(&which).await
     }
 
-    fn read_again(&self, entry: &KeptQuarantine) -> Result<Recording, Unreadable> {
+    fn read_again(&self, entry: &KeptQuarantine) -> Result<Recording, InVain> {
         let ring = self.keys.current();
         let resting = entry.body.as_deref().unwrap_or_default();
         let bytes = mdes::open_resting(resting, entry.sealed_by == SealedBy::Us, &ring)?;
+        if (bytes.len() as u64) < entry.body_bytes {
+            // What its first part looks like says nothing of the whole.
+            return Err(InVain {
+                reason: entry.reason.clone(),
+                detail: "only its first part was kept".to_owned(),
+            });
+        }
         let read = mdes::read(&bytes, &ring, &self.rules, entry.received_at)?;
         let arrival = Arrival {
             received_at: entry.received_at,
@@ -115,7 +135,7 @@ impl Inbox {
         entry: &KeptQuarantine,
         notification: NotificationId,
         index: u32,
-    ) -> Result<Result<Recording, Unreadable>, store::Error> {
+    ) -> Result<Result<Recording, InVain>, store::Error> {
         let Some(kept) = self.store.notification(notification).await? else {
             let gone = format!("notification {notification} of quarantine entry {} is gone", entry.id);
             return Err(store::Error::Corrupt(gone));
@@ -123,7 +143,7 @@ impl Inbox {
         let ring = self.keys.current();
         let by_us = kept.sealed_by == SealedBy::Us;
         let read = mdes::read_token(&kept.sealed_body, by_us, index, &ring, &self.rules, kept.received_at);
-        Ok(read.map(|(statement, key)| {
+        Ok(read.map_err(InVain::from).map(|(statement, key)| {
             let arrival = Arrival {
                 received_at: kept.received_at,
                 peer: kept.peer,
@@ -163,17 +183,10 @@ impl Inbox {
         Ok(Redriven::Recorded(id))
     }
 
-    async fn note_in_vain(
-        &self,
-        entry: &KeptQuarantine,
-        reason: &'static str,
-        detail: String,
-    ) -> Result<Redriven, store::Error> {
+    async fn note(&self, entry: &KeptQuarantine, in_vain: InVain) -> Result<Redriven, store::Error> {
+        let InVain { reason, detail } = in_vain;
         let ring = self.keys.current();
-        self.store.tried_again(entry.id, reason, ring.id()).await?;
-        Ok(Redriven::StillUnreadable {
-            reason: reason.to_owned(),
-            detail,
-        })
+        self.store.tried_again(entry.id, &reason, ring.id()).await?;
+        Ok(Redriven::StillUnreadable { reason, detail })
     }
 }

@@ -2,6 +2,7 @@
 
 mod away;
 mod balancer;
+mod bounds;
 mod crowd;
 mod kept;
 mod leak;

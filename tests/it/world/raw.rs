@@ -96,17 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
     /// Reads one answer.
     pub async fn hear(&mut self) -> std::io::Result<Reply> {
         let hearing = async {
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                head.push(self.0.read_u8().await?);
-            }
-            let head = String::from_utf8(head).expect("a head is text");
-            let status = head.split(' ').nth(1).expect("a status line");
-            let mut reply = Reply {
-                status: status.parse().expect("a status"),
-                body: Vec::new(),
-                head: head.clone(),
-            };
+            let mut reply = self.hear_head().await?;
             let length = reply.header("content-length").expect("a length");
             reply.body = vec![0; length.parse().expect("a number")];
             self.0.read_exact(&mut reply.body).await?;
@@ -115,6 +105,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         tokio::time::timeout(PATIENCE, hearing)
             .await
             .expect("an answer in time")
+    }
+
+    /// Writes the head of a request and waits until it is asked for the body.
+    pub async fn begin(&mut self, head: &[u8]) {
+        self.say(head).await.expect("it is listened to");
+        let interim = tokio::time::timeout(PATIENCE, self.hear_head()).await;
+        let interim = interim.expect("in time").expect("a head");
+        assert_eq!(interim.status, 100);
+    }
+
+    async fn hear_head(&mut self) -> std::io::Result<Reply> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(self.0.read_u8().await?);
+        }
+        let head = String::from_utf8(head).expect("a head is text");
+        let status = head.split(' ').nth(1).expect("a status line");
+        Ok(Reply {
+            status: status.parse().expect("a status"),
+            body: Vec::new(),
+            head,
+        })
     }
 
     /// Writes a request and reads its answer.
