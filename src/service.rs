@@ -4,9 +4,10 @@
 //! until the store is there.
 
 mod changes;
+mod reload;
+mod upkeep;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::clock::Clock;
-use crate::config::settings::{KeyFile, Settings};
+use crate::config::settings::Settings;
 use crate::domain::notification::Windows;
 use crate::http::admin::{self, AdminState};
 use crate::http::callback::Callback;
@@ -33,27 +34,14 @@ use crate::net::listener::{Listener, Security};
 use crate::net::tls::{DoorTls, ServerTls};
 use crate::store::{self, SharedStore};
 use crate::telemetry::Metrics;
-use changes::Changes;
+use reload::Reloadable;
+pub use reload::Reread;
+use upkeep::{measure, prepare, redrive_for_ever};
 
-/// How often the store is asked whether it is there, until it is.
-const STORE_RETRY: Duration = Duration::from_secs(1);
-/// How long after one that failed the next redrive is tried.
-const REDRIVE_RETRY: Duration = Duration::from_secs(5);
 /// Bodies that wait for their commit, all together; past it 503.
 const QUEUE_BYTES_MAX: usize = 256 << 20;
 /// Bodies in one commit: more would not be written within the store's deadline.
 const BATCH_BYTES_MAX: usize = 16 << 20;
-/// How often slow-moving figures are measured.
-const MEASURE_EVERY: Duration = Duration::from_secs(15);
-
-/// How to read again what of the configuration may change while running: today the `[[keys]]`.
-pub struct Reread {
-    /// The configuration's file, to be watched.
-    pub file: Option<PathBuf>,
-    /// Reads it.
-    pub keys: Box<dyn Fn() -> anyhow::Result<Vec<KeyFile>> + Send + Sync>,
-}
-
 /// The running house.
 pub struct Service {
     /// Where the door listens.
@@ -69,17 +57,6 @@ pub struct Service {
     unfit: oneshot::Receiver<store::Error>,
     stop: CancellationToken,
     stop_within: Duration,
-}
-
-/// What can be read again while running.
-struct Reloadable {
-    door: Arc<DoorTls>,
-    admin: Option<Arc<ServerTls>>,
-    keys: Arc<Keys>,
-    reread: Reread,
-    /// Rung when the keys were read again.
-    new_keys: Arc<Notify>,
-    metrics: Metrics,
 }
 
 /// An id that sorts by this time.
@@ -240,156 +217,6 @@ fn bounds(settings: &Settings) -> Bounds {
             retry: retry.try_into().unwrap_or(time::Duration::MAX),
             ..Windows::default()
         },
-    }
-}
-
-/// Waits for the store, migrates it if asked to, and then does what needs it. A database that is away may come back;
-/// a schema on which this program may not run stays as it is.
-async fn prepare(
-    store: SharedStore,
-    migrate: bool,
-    unfit: oneshot::Sender<store::Error>,
-    then: impl Future<Output = ()>,
-) {
-    loop {
-        match make_ready(&store, migrate).await {
-            Ok(()) => break,
-            Err(error @ store::Error::Schema(_)) => {
-                let _ = unfit.send(error); // nobody listens while the program stops
-                return;
-            }
-            Err(error) => tracing::warn!(%error, "the store is not ready; trying again"),
-        }
-        tokio::time::sleep(STORE_RETRY).await;
-    }
-    tracing::info!("the store is ready");
-    then.await;
-}
-
-async fn make_ready(store: &SharedStore, migrate: bool) -> Result<(), store::Error> {
-    if migrate {
-        let migrated = store.migrate().await?;
-        if migrated.applied > 0 {
-            tracing::info!(
-                version = migrated.version,
-                applied = migrated.applied,
-                "schema migrated"
-            );
-        }
-    }
-    store.ready().await
-}
-
-/// Redrives what newer keys may open: now, whenever the keys were read again, and once more when all that was
-/// under way with the keys of before has `settled` in quarantine.
-async fn redrive_for_ever(inbox: Arc<Inbox>, new_keys: Arc<Notify>, settled: Duration) {
-    loop {
-        redrive(&inbox).await;
-        if tokio::time::timeout(settled, new_keys.notified()).await.is_err() {
-            redrive(&inbox).await;
-            new_keys.notified().await;
-        }
-    }
-}
-
-/// Redrives until the store took part in it.
-async fn redrive(inbox: &Inbox) {
-    loop {
-        match inbox.redrive_for_new_keys().await {
-            Ok(report) if report.recorded + report.still_open > 0 => {
-                tracing::info!(
-                    recorded = report.recorded,
-                    still_open = report.still_open,
-                    "redriven with the keys of now"
-                );
-                return;
-            }
-            Ok(_) => return,
-            Err(error) => tracing::warn!(%error, "cannot redrive; trying again"),
-        }
-        tokio::time::sleep(REDRIVE_RETRY).await;
-    }
-}
-
-async fn measure(store: SharedStore, metrics: Metrics) {
-    loop {
-        if let Ok(open) = store.quarantine_open().await {
-            metrics.quarantine_open(open);
-        }
-        tokio::time::sleep(MEASURE_EVERY).await;
-    }
-}
-
-impl Reloadable {
-    /// A task that reads everything again whenever a file changes or SIGHUP comes.
-    fn run(self) -> std::io::Result<impl Future<Output = ()>> {
-        let mut watched = self.files();
-        let mut changes = Changes::of(&watched)?;
-        self.tell_expiries();
-        Ok(async move {
-            loop {
-                changes.next().await;
-                self.reload();
-                let files = self.files();
-                if files != watched
-                    && let Ok(anew) = Changes::of(&files)
-                {
-                    (watched, changes) = (files, anew);
-                    // What changed while nobody watched it.
-                    changes.suspect();
-                }
-            }
-        })
-    }
-
-    fn files(&self) -> Vec<PathBuf> {
-        let admin = self.admin.iter().flat_map(|admin| admin.files());
-        let config = self.reread.file.iter().cloned();
-        self.door
-            .files()
-            .into_iter()
-            .chain(admin)
-            .chain(self.keys.files())
-            .chain(config)
-            .collect()
-    }
-
-    /// Each part by itself: a bad file keeps the old one, and says so, and does not hold up the others.
-    fn reload(&self) {
-        self.tell("callback.tls", self.door.reload().map_err(Into::into));
-        if let Some(admin) = &self.admin {
-            self.tell("admin.tls", admin.reload().map_err(Into::into));
-        }
-        let keys = (self.reread.keys)().and_then(|files| Ok(self.keys.reload(files)?));
-        if keys.is_ok() {
-            self.new_keys.notify_one();
-        }
-        self.tell("keys", keys.map(|_| ()));
-        self.tell_expiries();
-    }
-
-    fn tell(&self, what: &'static str, outcome: anyhow::Result<()>) {
-        match outcome {
-            Ok(()) => {
-                self.metrics.reload("done");
-                tracing::info!(what, "reloaded");
-            }
-            Err(error) => {
-                self.metrics.reload("kept_old");
-                tracing::error!(
-                    what,
-                    error = format!("{error:#}"),
-                    "cannot reload; the old ones stay in force"
-                );
-            }
-        }
-    }
-
-    fn tell_expiries(&self) {
-        let admin = self.admin.iter().flat_map(|admin| admin.expiries());
-        for (file, at) in self.door.expiries().into_iter().chain(admin) {
-            self.metrics.expires(&file, at.unix_timestamp());
-        }
     }
 }
 

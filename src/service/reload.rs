@@ -1,0 +1,104 @@
+//! Reads certificates, CRLs and keys again while running. A bad file keeps the old one in force, and says so.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::changes::Changes;
+use crate::config::settings::KeyFile;
+use crate::keys::Keys;
+use crate::net::tls::{DoorTls, ServerTls};
+use crate::telemetry::Metrics;
+
+/// How to read again what of the configuration may change while running: today the `[[keys]]`.
+pub struct Reread {
+    /// The configuration's file, to be watched.
+    pub file: Option<PathBuf>,
+    /// Reads it.
+    pub keys: Box<dyn Fn() -> anyhow::Result<Vec<KeyFile>> + Send + Sync>,
+}
+
+/// What can be read again while running.
+pub(super) struct Reloadable {
+    pub door: Arc<DoorTls>,
+    pub admin: Option<Arc<ServerTls>>,
+    pub keys: Arc<Keys>,
+    pub reread: Reread,
+    /// Rung when the keys were read again.
+    pub new_keys: Arc<Notify>,
+    pub metrics: Metrics,
+}
+
+impl Reloadable {
+    /// A task that reads everything again whenever a file changes or SIGHUP comes.
+    pub fn run(self) -> std::io::Result<impl Future<Output = ()>> {
+        let mut watched = self.files();
+        let mut changes = Changes::of(&watched)?;
+        self.tell_expiries();
+        Ok(async move {
+            loop {
+                changes.next().await;
+                self.reload();
+                let files = self.files();
+                if files != watched
+                    && let Ok(anew) = Changes::of(&files)
+                {
+                    (watched, changes) = (files, anew);
+                    // What changed while nobody watched it.
+                    changes.suspect();
+                }
+            }
+        })
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let admin = self.admin.iter().flat_map(|admin| admin.files());
+        let config = self.reread.file.iter().cloned();
+        self.door
+            .files()
+            .into_iter()
+            .chain(admin)
+            .chain(self.keys.files())
+            .chain(config)
+            .collect()
+    }
+
+    /// Each part by itself: a bad file keeps the old one, and says so, and does not hold up the others.
+    fn reload(&self) {
+        self.tell("callback.tls", self.door.reload().map_err(Into::into));
+        if let Some(admin) = &self.admin {
+            self.tell("admin.tls", admin.reload().map_err(Into::into));
+        }
+        let keys = (self.reread.keys)().and_then(|files| Ok(self.keys.reload(files)?));
+        if keys.is_ok() {
+            self.new_keys.notify_one();
+        }
+        self.tell("keys", keys.map(|_| ()));
+        self.tell_expiries();
+    }
+
+    fn tell(&self, what: &'static str, outcome: anyhow::Result<()>) {
+        match outcome {
+            Ok(()) => {
+                self.metrics.reload("done");
+                tracing::info!(what, "reloaded");
+            }
+            Err(error) => {
+                self.metrics.reload("kept_old");
+                tracing::error!(
+                    what,
+                    error = format!("{error:#}"),
+                    "cannot reload; the old ones stay in force"
+                );
+            }
+        }
+    }
+
+    fn tell_expiries(&self) {
+        let admin = self.admin.iter().flat_map(|admin| admin.expiries());
+        for (file, at) in self.door.expiries().into_iter().chain(admin) {
+            self.metrics.expires(&file, at.unix_timestamp());
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What goes on beside the doors: waiting for the store, redriving for new keys, measuring.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+
+use crate::inbox::Inbox;
+use crate::store::{self, SharedStore};
+use crate::telemetry::Metrics;
+
+/// How often the store is asked whether it is there, until it is.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+/// How long after one that failed the next redrive is tried.
+const REDRIVE_RETRY: Duration = Duration::from_secs(5);
+/// How often slow-moving figures are measured.
+const MEASURE_EVERY: Duration = Duration::from_secs(15);
+
+/// Waits for the store, migrates it if asked to, and then does what needs it. A database that is away may come back;
+/// a schema on which this program may not run stays as it is.
+pub(super) async fn prepare(
+    store: SharedStore,
+    migrate: bool,
+    unfit: oneshot::Sender<store::Error>,
+    then: impl Future<Output = ()>,
+) {
+    loop {
+        match make_ready(&store, migrate).await {
+            Ok(()) => break,
+            Err(error @ store::Error::Schema(_)) => {
+                let _ = unfit.send(error); // nobody listens while the program stops
+                return;
+            }
+            Err(error) => tracing::warn!(%error, "the store is not ready; trying again"),
+        }
+        tokio::time::sleep(STORE_RETRY).await;
+    }
+    tracing::info!("the store is ready");
+    then.await;
+}
+
+async fn make_ready(store: &SharedStore, migrate: bool) -> Result<(), store::Error> {
+    if migrate {
+        let migrated = store.migrate().await?;
+        if migrated.applied > 0 {
+            tracing::info!(
+                version = migrated.version,
+                applied = migrated.applied,
+                "schema migrated"
+            );
+        }
+    }
+    store.ready().await
+}
+
+/// Redrives what newer keys may open: now, whenever the keys were read again, and once more when all that was
+/// under way with the keys of before has `settled` in quarantine.
+pub(super) async fn redrive_for_ever(inbox: Arc<Inbox>, new_keys: Arc<Notify>, settled: Duration) {
+    loop {
+        redrive(&inbox).await;
+        if tokio::time::timeout(settled, new_keys.notified()).await.is_err() {
+            redrive(&inbox).await;
+            new_keys.notified().await;
+        }
+    }
+}
+
+/// Redrives until the store took part in it.
+async fn redrive(inbox: &Inbox) {
+    loop {
+        match inbox.redrive_for_new_keys().await {
+            Ok(report) if report.recorded + report.still_open > 0 => {
+                tracing::info!(
+                    recorded = report.recorded,
+                    still_open = report.still_open,
+                    "redriven with the keys of now"
+                );
+                return;
+            }
+            Ok(_) => return,
+            Err(error) => tracing::warn!(%error, "cannot redrive; trying again"),
+        }
+        tokio::time::sleep(REDRIVE_RETRY).await;
+    }
+}
+
+pub(super) async fn measure(store: SharedStore, metrics: Metrics) {
+    loop {
+        if let Ok(open) = store.quarantine_open().await {
+            metrics.quarantine_open(open);
+        }
+        tokio::time::sleep(MEASURE_EVERY).await;
+    }
+}
