@@ -80,8 +80,8 @@ pub trait Store: Send + Sync {
     /// Marks an open entry as resolved; says whether it was open.
     async fn resolve(&self, id: QuarantineId, resolution: &Resolution, now: OffsetDateTime) -> Result<bool, Error>;
 
-    /// Notes that an open entry was tried again in vain: why, and with which keys.
-    async fn tried_again(&self, id: QuarantineId, reason: &str, keys_tried: &str) -> Result<(), Error>;
+    /// Notes that an open entry was tried again in vain: why, which step failed, and with which keys.
+    async fn tried_again(&self, id: QuarantineId, reason: &str, detail: &str, keys_tried: &str) -> Result<(), Error>;
 
     /// How many entries are open.
     async fn quarantine_open(&self) -> Result<u64, Error>;

@@ -186,7 +186,7 @@ impl Inbox {
     async fn note(&self, entry: &KeptQuarantine, in_vain: InVain) -> Result<Redriven, store::Error> {
         let InVain { reason, detail } = in_vain;
         let ring = self.keys.current();
-        self.store.tried_again(entry.id, &reason, ring.id()).await?;
+        self.store.tried_again(entry.id, &reason, &detail, ring.id()).await?;
         Ok(Redriven::StillUnreadable { reason, detail })
     }
 }

@@ -172,8 +172,8 @@ impl Store for Memory {
             .await
     }
 
-    async fn tried_again(&self, id: QuarantineId, reason: &str, keys_tried: &str) -> Result<(), Error> {
-        self.write(async |session| quarantine::tried_again(session, id, reason, keys_tried).await)
+    async fn tried_again(&self, id: QuarantineId, reason: &str, detail: &str, keys_tried: &str) -> Result<(), Error> {
+        self.write(async |session| quarantine::tried_again(session, id, reason, detail, keys_tried).await)
             .await
     }
 

@@ -164,7 +164,7 @@ const TRIED_AGAIN: Sql = Sql::same(
     "\
 -- tried_again: an open entry was tried in vain
 update quarantine
-set tries = tries + 1, reason = $2, keys_tried = $3
+set tries = tries + 1, reason = $2, detail = $3, keys_tried = $4
 where id = $1
   and resolved_at is null
 ",
@@ -175,9 +175,10 @@ pub(super) async fn tried_again(
     session: &mut Session,
     id: QuarantineId,
     reason: &str,
+    detail: &str,
     keys_tried: &str,
 ) -> Result<(), Error> {
-    execute!(session, TRIED_AGAIN, Id(id.0), reason, keys_tried)?;
+    execute!(session, TRIED_AGAIN, Id(id.0), reason, detail, keys_tried)?;
     Ok(())
 }
 

@@ -158,8 +158,8 @@ impl Store for Faulty {
         self.real.resolve(id, resolution, now).await
     }
 
-    async fn tried_again(&self, id: QuarantineId, reason: &str, keys_tried: &str) -> Result<(), Error> {
-        self.real.tried_again(id, reason, keys_tried).await
+    async fn tried_again(&self, id: QuarantineId, reason: &str, detail: &str, keys_tried: &str) -> Result<(), Error> {
+        self.real.tried_again(id, reason, detail, keys_tried).await
     }
 
     async fn quarantine_open(&self) -> Result<u64, Error> {

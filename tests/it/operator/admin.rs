@@ -264,7 +264,7 @@ impl Store for OnlyReady {
         unreachable!("the admin pages only read")
     }
 
-    async fn tried_again(&self, _: QuarantineId, _: &str, _: &str) -> Result<(), Error> {
+    async fn tried_again(&self, _: QuarantineId, _: &str, _: &str, _: &str) -> Result<(), Error> {
         unreachable!("the admin pages only read")
     }
 

@@ -181,7 +181,7 @@ async fn a_vain_try_is_noted(database: Database) {
     let store = database.open().await;
     let entry = kept(&store, "CRYPTOGRAPHY_ERROR").await;
     store
-        .tried_again(entry.id, "INVALID_JSON", "ring-2")
+        .tried_again(entry.id, "INVALID_JSON", "no JSON object", "ring-2")
         .await
         .expect("the store answers");
     let kept = store
@@ -193,6 +193,7 @@ async fn a_vain_try_is_noted(database: Database) {
         (kept.tries, kept.reason.as_str(), kept.keys_tried.as_str()),
         (1, "INVALID_JSON", "ring-2")
     );
+    assert_eq!(kept.detail, "no JSON object");
     assert_eq!(kept.resolved_at, None);
 }
 
