@@ -141,7 +141,7 @@ fn admin(admin: file::Admin, at: &Resolver<'_>) -> Result<settings::Admin, Error
 }
 
 fn log(log: file::Log, at: &Resolver<'_>) -> Result<settings::Log, Error> {
-    if tracing_subscriber::EnvFilter::try_new(&log.filter).is_err() {
+    if log.filter.parse::<tracing_subscriber::filter::Targets>().is_err() {
         let why = "is no filter: write a level such as `info`, or `info,mdes_receiver=debug`";
         return Err(at.invalid("log.filter", why));
     }

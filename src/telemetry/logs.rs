@@ -21,8 +21,10 @@
 use std::io::IsTerminal;
 
 use tracing::Subscriber;
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::config::settings;
 
@@ -37,9 +39,9 @@ fn lines<W>(log: &settings::Log, to: W, colours: bool) -> Box<dyn Subscriber + S
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::builder().parse_lossy(&log.filter);
+    let filter = filter(&log.filter).unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(LevelFilter::TRACE)
         .with_writer(to)
         .with_ansi(colours && !log.json);
     if log.json {
@@ -49,11 +51,22 @@ where
                 .flatten_event(true)
                 .with_current_span(false)
                 .with_span_list(false)
-                .finish(),
+                .finish()
+                .with(filter),
         )
     } else {
-        Box::new(lines.finish())
+        Box::new(lines.finish().with(filter))
     }
+}
+
+/// `info`, or `info,mdes_receiver=debug`: a level, or a level for each target.
+fn filter(text: &str) -> Result<Targets, ParseError> {
+    // What Postgres remarks on (a table that is there already) is no news, unless someone asks for it.
+    let quiet = match text.contains("sqlx") {
+        true => text.to_owned(),
+        false => format!("{text},sqlx=warn"),
+    };
+    quiet.parse()
 }
 
 #[cfg(test)]
