@@ -1,19 +1,22 @@
 //! Group commit: gathers what is waiting into one transaction.
 //!
-//! No timers: a batch is what arrived while the last commit was in flight. One worker, one bounded
+//! No timers: a batch is what arrived while the last commits were in flight. One worker, one bounded
 //! queue; over the bound a caller is told at once. It never answers before the store has said `Ok`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use crate::clock::Clock;
 use crate::domain::notification::Windows;
 use crate::store::{self, Recorded, Recording, SharedStore};
 use crate::telemetry::Metrics;
 
+/// Commits in flight. While one waits for the disk the other uses the processor; what they say of one token may be
+/// committed in either order, and the state rules end in the same.
+const COMMITS_AT_ONCE: usize = 2;
 /// How often one notification is tried again after a conflict with another replica.
 const CONFLICTS_MAX: u32 = 8;
 
@@ -150,26 +153,36 @@ impl Part {
 impl Worker {
     async fn run(self, mut waiting: mpsc::Receiver<Waiting>) {
         let worker = Arc::new(self);
+        let mut commits = JoinSet::new();
         while let Some(first) = waiting.recv().await {
-            let mut batch = Part::default();
-            let mut bytes = first.recording.sealed_body.len();
-            batch.push(first);
-            while batch.recordings.len() < worker.bounds.batch_max
-                && bytes < worker.bounds.batch_bytes_max
-                && let Ok(next) = waiting.try_recv()
-            {
-                bytes += next.recording.sealed_body.len();
-                batch.push(next);
-            }
+            let batch = worker.gather(first, &mut waiting);
             // On a task of its own: a defect of ours ends that batch, unanswered, and not every one after it.
-            let committing = tokio::spawn({
-                let worker = worker.clone();
-                async move { worker.commit(batch).await }
-            });
-            if committing.await.is_err() {
-                tracing::error!("a commit panicked; nothing of its batch was acknowledged");
+            let committer = worker.clone();
+            commits.spawn(async move { committer.commit(batch).await });
+            while commits.len() >= COMMITS_AT_ONCE
+                && let Some(ended) = commits.join_next().await
+            {
+                tell_panic(ended);
             }
         }
+        while let Some(ended) = commits.join_next().await {
+            tell_panic(ended);
+        }
+    }
+
+    /// All that waits, up to the bounds.
+    fn gather(&self, first: Waiting, waiting: &mut mpsc::Receiver<Waiting>) -> Part {
+        let mut batch = Part::default();
+        let mut bytes = first.recording.sealed_body.len();
+        batch.push(first);
+        while batch.recordings.len() < self.bounds.batch_max
+            && bytes < self.bounds.batch_bytes_max
+            && let Ok(next) = waiting.try_recv()
+        {
+            bytes += next.recording.sealed_body.len();
+            batch.push(next);
+        }
+        batch
     }
 
     /// Commits a batch, in parts if need be: a conflict or a refusal is bisected down to its one notification,
@@ -215,5 +228,11 @@ impl Worker {
         let now = self.clock.now().unix_timestamp();
         self.metrics.committed(part.recordings.len(), started.elapsed(), now);
         Ok(recorded)
+    }
+}
+
+fn tell_panic(ended: Result<(), JoinError>) {
+    if ended.is_err() {
+        tracing::error!("a commit panicked; nothing of its batch was acknowledged");
     }
 }
