@@ -17,6 +17,8 @@ use crate::telemetry::Metrics;
 /// Commits in flight. While one waits for the disk the other uses the processor; what they say of one token may be
 /// committed in either order, and the state rules end in the same.
 const COMMITS_AT_ONCE: usize = 2;
+/// How many must wait before a second commit begins beside the first: a small one costs the database almost as much.
+const WORTH_A_COMMIT: usize = 16;
 /// How often one notification is tried again after a conflict with another replica.
 const CONFLICTS_MAX: u32 = 8;
 
@@ -24,6 +26,9 @@ const CONFLICTS_MAX: u32 = 8;
 #[derive(Clone)]
 pub struct Batch {
     queue: mpsc::Sender<Waiting>,
+    /// As many as may wait for their commit.
+    places: Arc<Semaphore>,
+    /// As many bytes as their bodies may have together, those being committed included.
     room: Arc<Semaphore>,
 }
 
@@ -61,6 +66,7 @@ pub struct Bounds {
 struct Waiting {
     recording: Recording,
     answer: Answer,
+    place: OwnedSemaphorePermit,
 }
 
 /// Where the outcome goes; until then its body has its part of the room.
@@ -92,7 +98,8 @@ impl Batch {
             metrics,
         };
         let room = Arc::new(Semaphore::new(bounds.queue_bytes_max));
-        (Batch { queue, room }, tokio::spawn(worker.run(waiting)))
+        let places = Arc::new(Semaphore::new(bounds.queue_max));
+        (Batch { queue, places, room }, tokio::spawn(worker.run(waiting)))
     }
 
     /// Waits until it is on disk. After `Ok` a crash repeats it, never loses it;
@@ -101,10 +108,16 @@ impl Batch {
         let bytes = u32::try_from(recording.sealed_body.len()).map_err(|_| Unrecorded::Overloaded)?;
         let room = self.room.clone().try_acquire_many_owned(bytes);
         let room = room.map_err(|_| Unrecorded::Overloaded)?;
+        let place = self.places.clone().try_acquire_owned();
+        let place = place.map_err(|_| Unrecorded::Overloaded)?;
         let (to, answered) = oneshot::channel();
         let answer = Answer { to, room };
         self.queue
-            .try_send(Waiting { recording, answer })
+            .try_send(Waiting {
+                recording,
+                answer,
+                place,
+            })
             .map_err(|_| Unrecorded::Overloaded)?;
         answered
             .await
@@ -124,13 +137,18 @@ struct Worker {
 struct Part {
     recordings: Vec<Recording>,
     answers: Vec<Answer>,
+    /// Held until its commit begins.
+    places: Vec<OwnedSemaphorePermit>,
+    bytes: usize,
     conflicts: u32,
 }
 
 impl Part {
     fn push(&mut self, waiting: Waiting) {
+        self.bytes += waiting.recording.sealed_body.len();
         self.recordings.push(waiting.recording);
         self.answers.push(waiting.answer);
+        self.places.push(waiting.place);
     }
 
     fn halves(mut self) -> [Part; 2] {
@@ -139,6 +157,7 @@ impl Part {
             recordings: self.recordings.split_off(middle),
             answers: self.answers.split_off(middle),
             conflicts: self.conflicts,
+            ..Part::default()
         };
         [self, second]
     }
@@ -155,34 +174,41 @@ impl Worker {
         let worker = Arc::new(self);
         let mut commits = JoinSet::new();
         while let Some(first) = waiting.recv().await {
-            let batch = worker.gather(first, &mut waiting);
+            let mut batch = Part::default();
+            batch.push(first);
+            worker.gather(&mut batch, &mut waiting, &mut commits).await;
+            batch.places.clear();
             // On a task of its own: a defect of ours ends that batch, unanswered, and not every one after it.
             let committer = worker.clone();
             commits.spawn(async move { committer.commit(batch).await });
-            while commits.len() >= COMMITS_AT_ONCE
-                && let Some(ended) = commits.join_next().await
-            {
-                tell_panic(ended);
-            }
         }
         while let Some(ended) = commits.join_next().await {
             tell_panic(ended);
         }
     }
 
-    /// All that waits, up to the bounds.
-    fn gather(&self, first: Waiting, waiting: &mut mpsc::Receiver<Waiting>) -> Part {
-        let mut batch = Part::default();
-        let mut bytes = first.recording.sealed_body.len();
-        batch.push(first);
-        while batch.recordings.len() < self.bounds.batch_max
-            && bytes < self.bounds.batch_bytes_max
-            && let Ok(next) = waiting.try_recv()
-        {
-            bytes += next.recording.sealed_body.len();
-            batch.push(next);
+    /// Takes in what waits, and, while others are in flight, what comes until one of them ends or there is enough
+    /// for one more.
+    async fn gather(&self, batch: &mut Part, waiting: &mut mpsc::Receiver<Waiting>, commits: &mut JoinSet<()>) {
+        loop {
+            while self.has_room(batch)
+                && let Ok(next) = waiting.try_recv()
+            {
+                batch.push(next);
+            }
+            let worth_it = commits.len() < COMMITS_AT_ONCE && batch.recordings.len() >= WORTH_A_COMMIT;
+            if commits.is_empty() || worth_it {
+                return;
+            }
+            tokio::select! {
+                Some(ended) = commits.join_next() => tell_panic(ended),
+                Some(next) = waiting.recv(), if self.has_room(batch) => batch.push(next),
+            }
         }
-        batch
+    }
+
+    fn has_room(&self, batch: &Part) -> bool {
+        batch.recordings.len() < self.bounds.batch_max && batch.bytes < self.bounds.batch_bytes_max
     }
 
     /// Commits a batch, in parts if need be: a conflict or a refusal is bisected down to its one notification,
