@@ -74,13 +74,13 @@ fn base64_core(secret: &[u8], offset: usize) -> String {
         .collect()
 }
 
-/// A run of 12 digits or more that begins as the simulator's card numbers do.
+/// A run of 16 digits or more that begins as the simulator's card numbers do: shorter ones stand in ciphertext by chance.
 fn card_number_in(text: &str) -> Option<&str> {
     text.match_indices("520473")
         .map(|(at, _)| &text[at..])
         .find_map(|rest| {
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-            (digits >= 12).then(|| &rest[..digits])
+            (digits >= 16).then(|| &rest[..digits])
         })
 }
 
