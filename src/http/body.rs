@@ -52,8 +52,8 @@ impl Room {
     }
 }
 
-/// What came.
-#[derive(Debug, PartialEq, Eq)]
+/// What came. No `Debug`: what came unsealed would stand in it.
+#[derive(PartialEq, Eq)]
 pub enum Collected {
     /// All of it.
     Whole(Bytes),
@@ -162,7 +162,7 @@ mod tests {
         let body = || Body::from(vec![b'x'; 1_000]);
         let first = collect(body(), None, &LIMITS, &room).await;
         assert!(matches!(first.0, Collected::Whole(_)));
-        assert_eq!(collect(body(), None, &LIMITS, &room).await.0, Collected::NoRoom);
+        assert!(collect(body(), None, &LIMITS, &room).await.0 == Collected::NoRoom);
 
         drop(first);
         assert!(matches!(
