@@ -33,8 +33,8 @@ const SET_ASIDE_AT_ONCE: usize = 4;
 /// Makes an id that sorts by this time.
 pub type NewId = fn(OffsetDateTime) -> Uuid;
 
-/// A body, and who sent it when.
-#[derive(Clone, Debug)]
+/// A body, and who sent it when. No `Debug`: what came unsealed would stand in it.
+#[derive(Clone)]
 pub struct Arrival {
     /// When its last byte came in.
     pub received_at: OffsetDateTime,
@@ -139,7 +139,6 @@ impl Inbox {
         let unreadable = read.notification.unreadable.len();
         let recording = self.recording(&arrival, read);
         let (request_id, id) = (recording.request_id.clone(), recording.id);
-        let resting = (recording.sealed_body.clone(), recording.sealed_by);
         match self.batch.record(recording).await {
             Ok(Recorded::New { id, outcomes }) => Ok(Receipt {
                 id,
@@ -157,10 +156,7 @@ impl Inbox {
             }),
             Err(Unrecorded::Poison(why)) => {
                 tracing::warn!(notification = %id, why, "the store refuses a notification; it goes to quarantine");
-                let resting = Resting {
-                    body: resting.0,
-                    by_us: resting.1 == SealedBy::Us,
-                };
+                let resting = mdes::rest(&arrival.body, &self.keys.current());
                 let entry = self.entry(&arrival, resting, STORE_REFUSED.to_owned(), why);
                 let id = self.quarantine(entry).await?;
                 Err(Refusal::Poison { id, request_id })
