@@ -1,13 +1,20 @@
-//! The only place that reads the time.
+//! The only place that reads the time, and makes ids that sort by it.
 
 use std::sync::Mutex;
 
 use time::OffsetDateTime;
+use uuid::{NoContext, Timestamp, Uuid};
 
 /// Tells the time, and nothing else.
 pub trait Clock: Send + Sync {
     /// Now, in UTC.
     fn now(&self) -> OffsetDateTime;
+}
+
+/// An id that sorts by this time.
+pub fn new_id(now: OffsetDateTime) -> Uuid {
+    let seconds = u64::try_from(now.unix_timestamp()).unwrap_or(0);
+    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.nanosecond()))
 }
 
 /// The machine's clock.

@@ -12,13 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use time::OffsetDateTime;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use uuid::{NoContext, Timestamp, Uuid};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, new_id};
 use crate::config::settings::Settings;
 use crate::domain::notification::Windows;
 use crate::http::admin::{self, AdminState};
@@ -57,12 +55,6 @@ pub struct Service {
     unfit: oneshot::Receiver<store::Error>,
     stop: CancellationToken,
     stop_within: Duration,
-}
-
-/// An id that sorts by this time.
-pub fn new_id(now: OffsetDateTime) -> Uuid {
-    let seconds = u64::try_from(now.unix_timestamp()).unwrap_or(0);
-    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.nanosecond()))
 }
 
 impl Service {

@@ -17,12 +17,18 @@ use crate::domain::status::Status;
 use crate::domain::token::{Change, Token, Verdict};
 
 mod batch;
+mod bell;
+mod deliveries;
 mod error;
+mod events;
 mod memory;
+mod operators;
+pub mod outbox;
 mod pool;
 mod postgres;
 mod quarantine;
 mod record;
+pub mod roster;
 mod row;
 mod schema;
 mod session;
@@ -30,7 +36,9 @@ mod sqlite;
 mod tokens;
 mod values;
 
-pub use memory::open;
+pub use memory::{Memory, open};
+pub use outbox::{Outbox, SharedOutbox};
+pub use roster::{Roster, SharedRoster};
 
 /// What is asked of the memory. Every verb has a deadline of its own and ends in one of [`Error`]'s kinds.
 #[async_trait]

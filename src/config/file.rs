@@ -16,6 +16,8 @@ pub(super) struct File {
     pub(super) store: Store,
     pub(super) inbox: Inbox,
     pub(super) admin: Admin,
+    pub(super) delivery: Delivery,
+    pub(super) destinations: Vec<Destination>,
     pub(super) log: Log,
 }
 
@@ -263,6 +265,95 @@ impl Default for Admin {
 pub(super) struct AdminTls {
     pub(super) certificate: Option<String>,
     pub(super) private_key: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Delivery {
+    pub(super) stop_overtakes_after: String,
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Delivery {
+            stop_overtakes_after: "60s".to_owned(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Destination {
+    pub(super) name: Option<String>,
+    pub(super) kind: DestinationKind,
+    #[serde(deserialize_with = "one_or_many")]
+    pub(super) url: Vec<Secret>,
+    pub(super) events: Vec<String>,
+    pub(super) token_requestor_ids: Vec<String>,
+    pub(super) start: Start,
+    pub(super) concurrency: u64,
+    pub(super) retry_schedule: Vec<String>,
+    pub(super) allow_networks: Vec<String>,
+    #[serde(deserialize_with = "secret")]
+    pub(super) proxy: Option<Secret>,
+    pub(super) roots: Vec<String>,
+    pub(super) client_certificate: Option<String>,
+    pub(super) client_key: Option<String>,
+    pub(super) connect_secs: u64,
+    pub(super) total_secs: u64,
+    #[serde(deserialize_with = "one_or_many")]
+    pub(super) secrets: Vec<Secret>,
+    pub(super) secret_files: Vec<String>,
+    pub(super) include_token_number: bool,
+    pub(super) subject: String,
+    pub(super) stream: Option<String>,
+    pub(super) create_stream: bool,
+    pub(super) credentials: Option<String>,
+}
+
+impl Default for Destination {
+    fn default() -> Self {
+        let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect();
+        Destination {
+            name: None,
+            kind: DestinationKind::Webhook,
+            url: Vec::new(),
+            events: texts(&["*"]),
+            token_requestor_ids: Vec::new(),
+            start: Start::Now,
+            concurrency: 32,
+            retry_schedule: texts(&["5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"]),
+            allow_networks: Vec::new(),
+            proxy: None,
+            roots: Vec::new(),
+            client_certificate: None,
+            client_key: None,
+            connect_secs: 5,
+            total_secs: 15,
+            secrets: Vec::new(),
+            secret_files: Vec::new(),
+            include_token_number: false,
+            subject: "tokens.{token_requestor_id}.{type}".to_owned(),
+            stream: None,
+            create_stream: false,
+            credentials: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum DestinationKind {
+    Webhook,
+    Nats,
+}
+
+#[derive(Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Start {
+    Now,
+    Beginning,
+    Snapshot,
 }
 
 #[derive(Deserialize)]

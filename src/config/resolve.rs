@@ -3,6 +3,7 @@
 //! It opens no file and asks no network; `check` does that.
 
 mod callback;
+mod destinations;
 mod door;
 
 use std::net::SocketAddr;
@@ -35,6 +36,8 @@ pub(super) fn settings(file: file::File, at: &Resolver<'_>) -> Result<settings::
         store: store(file.store, at)?,
         inbox: inbox(&file.inbox, at)?,
         admin: admin(file.admin, at)?,
+        delivery: destinations::delivery(&file.delivery, at)?,
+        destinations: destinations::destinations(file.destinations, at)?,
         log: log(file.log, at)?,
     };
     agree(&settings, at)?;
@@ -193,6 +196,26 @@ impl<'a> Resolver<'a> {
 
     fn secs(&self, secs: u64, key: &str) -> Result<Duration, Error> {
         self.bounded(secs, 1, SECS_MAX, key).map(Duration::from_secs)
+    }
+
+    /// A wait as in `5s`, `30m`, `2h`: at most 30 days.
+    fn wait(&self, text: &str, key: &str) -> Result<Duration, Error> {
+        const DAYS_MAX: u64 = 30;
+        let secs_of = |unit: &str| match unit {
+            "s" => Some(1),
+            "m" => Some(60),
+            "h" => Some(3_600),
+            "d" => Some(86_400),
+            _ => None,
+        };
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let number: Option<u64> = digits.parse().ok();
+        let secs = number
+            .zip(secs_of(&text[digits.len()..]))
+            .and_then(|(n, unit)| n.checked_mul(unit));
+        let fitting = secs.filter(|secs| *secs <= DAYS_MAX * 86_400).map(Duration::from_secs);
+        let why = format!("must be a number and a unit (s, m, h, d), such as `30m`, and at most {DAYS_MAX}d");
+        fitting.ok_or_else(|| self.invalid(key, why))
     }
 
     fn bounded<T: TryFrom<u64>>(&self, number: u64, least: u64, most: u64, key: &str) -> Result<T, Error> {

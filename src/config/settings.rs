@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::domain::delivery::Schedule;
+use crate::domain::event::Subscription;
 use crate::domain::masked::Secret;
 
 /// Everything.
@@ -26,6 +28,10 @@ pub struct Settings {
     pub inbox: Inbox,
     /// The admin listener.
     pub admin: Admin,
+    /// How events are delivered.
+    pub delivery: Delivery,
+    /// To whom.
+    pub destinations: Vec<Destination>,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -216,6 +222,97 @@ pub struct Admin {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Names that a Host header may bear besides loopback's and the listening address.
     pub hosts: Vec<String>,
+}
+
+/// `[delivery]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivery {
+    /// For how long a delivery must have failed before one that stops charging may overtake it.
+    pub stop_overtakes_after: Duration,
+}
+
+/// One `[[destinations]]` entry.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// By which the store, the log and the metrics know it.
+    pub name: String,
+    /// What it is.
+    pub kind: DestinationKind,
+    /// What it asked for.
+    pub subscription: Subscription,
+    /// When a failed attempt is made again.
+    pub schedule: Schedule,
+    /// Where it begins when it is first met.
+    pub start: Start,
+    /// How many attempts may be under way at once.
+    pub concurrency: u32,
+    /// How it is reached.
+    pub egress: Egress,
+}
+
+/// What a destination is.
+#[derive(Clone, Debug)]
+pub enum DestinationKind {
+    /// An HTTP endpoint, told by Standard Webhooks.
+    Webhook(Webhook),
+    /// NATS JetStream.
+    Nats(Nats),
+}
+
+/// `kind = "webhook"`.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// `https://…`, or `http://…` into an allowed network. It may hold a secret in its path or query.
+    pub url: Secret,
+    /// All live ones sign: `whsec_…` (HMAC) or `whsk_…` (Ed25519).
+    pub secrets: Vec<Secret>,
+    /// Files with one such secret each, read again when they change.
+    pub secret_files: Vec<PathBuf>,
+    /// Send the token's number, opened from the sealed body for each attempt. `https://` only.
+    pub include_token_number: bool,
+}
+
+/// `kind = "nats"`.
+#[derive(Clone, Debug)]
+pub struct Nats {
+    /// `nats://…`, `tls://…`: the servers of one cluster.
+    pub urls: Vec<Secret>,
+    /// The subject, with `{token_requestor_id}`, `{type}` and `{namespace}` in it.
+    pub subject: String,
+    /// The stream that must take it; with `create_stream` it is made.
+    pub stream: Option<String>,
+    /// Make the stream if it is not there.
+    pub create_stream: bool,
+    /// A `.creds` file.
+    pub credentials: Option<PathBuf>,
+}
+
+/// How a destination is reached.
+#[derive(Clone, Debug, Default)]
+pub struct Egress {
+    /// Addresses that the guard would otherwise refuse.
+    pub allow_networks: Vec<IpNet>,
+    /// An HTTP proxy to go through: then it is the one that resolves names.
+    pub proxy: Option<Secret>,
+    /// Roots to trust besides the web's; PEM files.
+    pub roots: Vec<PathBuf>,
+    /// Certificate and key to show, PEM.
+    pub client_certificate: Option<(PathBuf, PathBuf)>,
+    /// How long a connection may take.
+    pub connect: Duration,
+    /// How long an attempt may take in all.
+    pub total: Duration,
+}
+
+/// Where a new destination begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With what comes.
+    Now,
+    /// With everything that is kept.
+    Beginning,
+    /// With the state of every token, then with what comes.
+    Snapshot,
 }
 
 /// `[log]`.

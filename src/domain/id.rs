@@ -8,6 +8,7 @@ use uuid::Uuid;
 /// Whose word a token reference is. An MDES token and a TokenEx token are different tokens,
 /// even where a link joins them for reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Namespace {
     /// `tokenUniqueReference` of Mastercard's MDES.
@@ -64,6 +65,7 @@ macro_rules! uuid_id {
     ($(#[$meta:meta])* $name:ident) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
         #[serde(transparent)]
         pub struct $name(pub Uuid);
 
@@ -88,9 +90,32 @@ uuid_id!(
     NotificationId
 );
 uuid_id!(
+    /// One event that is told; the same on every attempt and every replay.
+    EventId
+);
+uuid_id!(
     /// One quarantined body, or one token of a notification that could not be read.
     QuarantineId
 );
+
+/// One event on its way to one destination; the store counts them up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DeliveryId(pub u64);
+
+impl fmt::Display for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::str::FromStr for DeliveryId {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(DeliveryId)
+    }
+}
 
 /// A keyed hash of decrypted content, so that repeats are known without keeping what was said.
 ///

@@ -67,6 +67,7 @@ pub struct Statement {
 
 /// Something odd that is worth a person's eye; it never stops a statement from being taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Flag {
     /// `requestId` was missing; the answer carries an id of ours.
@@ -97,6 +98,8 @@ pub enum Flag {
     WokeAfterDeactivation,
     /// It arrived unsealed.
     Unsealed,
+    /// The first notice of a token that nobody registered.
+    Unregistered,
 }
 
 impl Flag {
@@ -117,6 +120,7 @@ impl Flag {
             Flag::DeactivatedOutOfOrder => "deactivated_out_of_order",
             Flag::WokeAfterDeactivation => "woke_after_deactivation",
             Flag::Unsealed => "unsealed",
+            Flag::Unregistered => "unregistered",
         }
     }
 }

@@ -38,6 +38,19 @@ pub enum Doubt {
     WokeAfterDeactivation,
 }
 
+/// What the merchant said of a token when it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// Whose token it is (TRID).
+    pub requestor: Option<String>,
+    /// The merchant's own reference for the card or customer.
+    pub merchant_reference: Option<String>,
+    /// The status that the merchant knew of.
+    pub status: Option<Status>,
+    /// When it was first registered.
+    pub registered_at: OffsetDateTime,
+}
+
 /// What we know of one token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Token {
@@ -66,6 +79,11 @@ impl Token {
             number_in: None,
             latest: None,
         }
+    }
+
+    /// Nothing was ever heard of it.
+    pub fn is_unheard(&self) -> bool {
+        self.latest.is_none()
     }
 
     /// The statement that holds: the untimed one where it tightens the timed one.

@@ -5,20 +5,29 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::bell::Bell;
+use super::outbox::{
+    DeliveryFilter, Events, KeptDelivery, KeptDestination, NewRegistration, Outbox, Registered, ReplayFilter, Standing,
+    Start, Turn, Turned,
+};
 use super::pool::{Pool, Source};
 use super::postgres::Hosts;
+use super::roster::{NewOperator, Operator, Roster};
 use super::session::Session;
 use super::sqlite::File;
 use super::{
     Error, KeptNotification, KeptQuarantine, KeptStatement, KeptToken, Migrated, NewQuarantine, QuarantineFilter,
-    Recorded, Recording, Resolution, SharedStore, Store, Transition, quarantine, record, schema, tokens,
+    Recorded, Recording, Resolution, Store, Transition, deliveries, events, operators, quarantine, record, schema,
+    tokens,
 };
 use crate::clock::Clock;
 use crate::config::settings;
-use crate::domain::id::{NotificationId, QuarantineId, TokenReference};
+use crate::domain::id::{DeliveryId, NotificationId, QuarantineId, TokenReference};
 use crate::domain::notification::Windows;
+use crate::domain::token::Registration;
 
 /// A schema change may have to wait for its tables, and rewrite them.
 const MIGRATION_DEADLINE: Duration = Duration::from_mins(10);
@@ -32,7 +41,7 @@ const PAGE_MAX: u32 = 1_000;
 ///
 /// # Errors
 /// A URL that is neither, or a list of anything but Postgres.
-pub async fn open(settings: &settings::Store, clock: Arc<dyn Clock>) -> Result<SharedStore, Error> {
+pub async fn open(settings: &settings::Store, clock: Arc<dyn Clock>) -> Result<Arc<Memory>, Error> {
     let deadline = settings.deadline;
     let scheme = |word: &str| {
         let is = |url: &crate::domain::masked::Secret| url.expose().split(':').next() == Some(word);
@@ -60,15 +69,18 @@ pub async fn open(settings: &settings::Store, clock: Arc<dyn Clock>) -> Result<S
         reader,
         deadline,
         clock,
+        bell: Bell::default(),
     }))
 }
 
-struct Memory {
+/// The memory: all three parts of the port over one database.
+pub struct Memory {
     writer: Arc<Pool>,
     /// The same on Postgres.
     reader: Arc<Pool>,
     deadline: Duration,
     clock: Arc<dyn Clock>,
+    bell: Bell,
 }
 
 impl Memory {
@@ -122,8 +134,12 @@ impl Store for Memory {
 
     async fn record(&self, batch: &[Recording], windows: &Windows) -> Result<Vec<Recorded>, Error> {
         let now = self.clock.now();
-        self.write(async |session| record::record(session, batch, windows, now).await)
-            .await
+        let recorded = self
+            .write(async |session| record::record(session, batch, windows, now).await)
+            .await;
+        // Whatever came of it: the commit may have succeeded though its answer was lost.
+        self.bell.ring();
+        recorded
     }
 
     async fn quarantine(&self, entry: &NewQuarantine) -> Result<(), Error> {
@@ -189,6 +205,125 @@ impl Store for Memory {
         };
         // What is still in flight past its own deadline is gone with the process.
         let _ = timeout(self.deadline * 2, both).await;
+    }
+}
+
+#[async_trait]
+impl Outbox for Memory {
+    async fn register(&self, tokens: &[NewRegistration]) -> Result<Vec<Registered>, Error> {
+        let now = self.clock.now();
+        self.write(async |session| events::register(session, tokens, now).await)
+            .await
+    }
+
+    async fn registration(&self, token: &TokenReference) -> Result<Option<Registration>, Error> {
+        self.read(async |session| events::registration(session, token).await)
+            .await
+    }
+
+    async fn standing(&self, after: Option<&TokenReference>, limit: u32) -> Result<Vec<Standing>, Error> {
+        self.read(async |session| events::standing(session, after, page(limit)).await)
+            .await
+    }
+
+    async fn events(&self, after: u64, limit: u32) -> Result<Events, Error> {
+        self.read(async |session| events::page(session, after, page(limit)).await)
+            .await
+    }
+
+    async fn enrol(&self, destination: &str, start: Start) -> Result<bool, Error> {
+        let now = self.clock.now();
+        self.write(async |session| deliveries::enrol(session, destination, start, now).await)
+            .await
+    }
+
+    async fn destinations(&self) -> Result<Vec<KeptDestination>, Error> {
+        self.read(async |session| deliveries::destinations(session).await).await
+    }
+
+    async fn pause(&self, destination: &str, why: Option<&str>) -> Result<bool, Error> {
+        let now = self.clock.now();
+        let changed = self
+            .write(async |session| deliveries::pause(session, destination, why, now).await)
+            .await;
+        self.bell.ring();
+        changed
+    }
+
+    async fn turn(&self, turn: &Turn<'_>) -> Result<Turned, Error> {
+        let now = self.clock.now();
+        self.write(async |session| deliveries::turn(session, turn, now).await)
+            .await
+    }
+
+    async fn deliveries(
+        &self,
+        which: &DeliveryFilter,
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> Result<Vec<KeptDelivery>, Error> {
+        self.read(async |session| deliveries::page(session, which, after, page(limit)).await)
+            .await
+    }
+
+    async fn retry(&self, which: &DeliveryFilter, dry_run: bool) -> Result<u64, Error> {
+        let now = self.clock.now();
+        let retried = self
+            .write(async |session| deliveries::retry(session, which, dry_run, now).await)
+            .await;
+        self.bell.ring();
+        retried
+    }
+
+    async fn skip(&self, which: &DeliveryFilter, by: &str, dry_run: bool) -> Result<u64, Error> {
+        let now = self.clock.now();
+        let skipped = self
+            .write(async |session| deliveries::skip(session, which, by, dry_run, now).await)
+            .await;
+        self.bell.ring();
+        skipped
+    }
+
+    async fn replay(&self, which: &ReplayFilter, dry_run: bool) -> Result<u64, Error> {
+        let now = self.clock.now();
+        let replayed = self
+            .write(async |session| deliveries::replay(session, which, dry_run, now).await)
+            .await;
+        self.bell.ring();
+        replayed
+    }
+
+    fn bell(&self) -> watch::Receiver<()> {
+        self.bell.heard()
+    }
+
+    async fn listen(&self) {
+        self.bell.listen(self.writer.source()).await;
+    }
+}
+
+#[async_trait]
+impl Roster for Memory {
+    async fn add_operator(&self, operator: &NewOperator) -> Result<bool, Error> {
+        let now = self.clock.now();
+        self.write(async |session| operators::add(session, operator, now).await)
+            .await
+    }
+
+    async fn operators(&self) -> Result<Vec<Operator>, Error> {
+        self.read(async |session| operators::all(session).await).await
+    }
+
+    async fn revoke_operator(&self, name: &str) -> Result<bool, Error> {
+        let now = self.clock.now();
+        self.write(async |session| operators::revoke(session, name, now).await)
+            .await
+    }
+
+    async fn operator_of(&self, token_hash: &[u8; 32]) -> Result<Option<Operator>, Error> {
+        let now = self.clock.now();
+        self.read(async |session| operators::holder(session, token_hash, now).await)
+            .await
     }
 }
 

@@ -16,14 +16,24 @@ use super::session::{Session, Sql, fetch};
 use super::{Error, Migrated};
 
 /// Every step there ever was: number, name, and the same step for each database.
-const STEPS: &[(i64, &str, Sql)] = &[(
-    1,
-    "inbox",
-    Sql {
-        postgres: include_str!("../../migrations/postgres/0001_inbox.sql"),
-        sqlite: include_str!("../../migrations/sqlite/0001_inbox.sql"),
-    },
-)];
+const STEPS: &[(i64, &str, Sql)] = &[
+    (
+        1,
+        "inbox",
+        Sql {
+            postgres: include_str!("../../migrations/postgres/0001_inbox.sql"),
+            sqlite: include_str!("../../migrations/sqlite/0001_inbox.sql"),
+        },
+    ),
+    (
+        2,
+        "outbox",
+        Sql {
+            postgres: include_str!("../../migrations/postgres/0002_outbox.sql"),
+            sqlite: include_str!("../../migrations/sqlite/0002_outbox.sql"),
+        },
+    ),
+];
 
 static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(|sql| sql.postgres));
 static SQLITE: LazyLock<Migrator> = LazyLock::new(|| migrator(|sql| sql.sqlite));

@@ -14,6 +14,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("mdes", &["config", "domain", "keys"]),
     ("store", &["clock", "config", "domain"]),
     ("net", &["clock", "config", "domain", "telemetry"]),
+    (
+        "delivery",
+        &["clock", "config", "domain", "net::egress", "store", "telemetry"],
+    ),
     ("inbox", &["clock", "domain", "keys", "mdes", "store"]),
     ("inbox::batch", &["clock", "domain", "store", "telemetry"]),
     (

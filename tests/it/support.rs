@@ -33,7 +33,7 @@ use std::time::Duration;
 use mdes_receiver::clock::{ManualClock, SystemClock};
 use mdes_receiver::config::settings;
 use mdes_receiver::domain::masked::Secret;
-use mdes_receiver::store::{self, SharedStore};
+use mdes_receiver::store::{self, Memory, SharedStore, Store as _};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use time::macros::datetime;
@@ -109,6 +109,11 @@ impl Database {
         open(&self.settings).await
     }
 
+    /// The whole memory over it, with all parts of its port.
+    pub async fn memory(&self, clock: Arc<ManualClock>) -> Arc<Memory> {
+        store::open(&self.settings, clock).await.expect("the settings are good")
+    }
+
     /// Runs one statement behind the store's back.
     pub async fn execute(&self, sql: &'static str) {
         if self.url().starts_with("sqlite") {
@@ -180,6 +185,7 @@ fn url_of(database: &str) -> String {
 async fn template(server: &mut PgConnection) -> String {
     let mut hasher = DefaultHasher::new();
     include_str!("../../migrations/postgres/0001_inbox.sql").hash(&mut hasher);
+    include_str!("../../migrations/postgres/0002_outbox.sql").hash(&mut hasher);
     let name = format!("mdes_template_{:016x}", hasher.finish());
     run(server, "select pg_advisory_lock(7340)".to_owned()).await;
     let there: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::findings::Findings;
 use crate::clock::SystemClock;
 use crate::config::settings::Store;
-use crate::store::{self, Error};
+use crate::store::{self, Error, Store as _};
 
 const OPEN_WITHIN: Duration = Duration::from_secs(10);
 

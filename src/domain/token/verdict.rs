@@ -42,6 +42,7 @@ impl Verdict {
 
 /// One thing that is other than it was: `status`, `suspendedBy`, or a metadata field by MDES's name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Change {
     /// What changed.
     pub field: FieldName,

@@ -11,7 +11,7 @@ use mdes_receiver::domain::masked::Secret;
 use mdes_receiver::domain::notification::{Statement, UnreadableToken, Windows};
 use mdes_receiver::domain::peer::Peer;
 use mdes_receiver::domain::status::{Instant, Status};
-use mdes_receiver::store::{self, NewQuarantine, Recording, SealedBy, SharedStore};
+use mdes_receiver::store::{self, NewQuarantine, Recording, SealedBy, SharedStore, Store as _};
 use time::OffsetDateTime;
 use time::macros::datetime;
 use uuid::Uuid;

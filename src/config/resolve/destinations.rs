@@ -1,0 +1,163 @@
+//! `[delivery]` and `[[destinations]]`.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::Resolver;
+use super::callback::nets;
+use crate::config::error::Error;
+use crate::config::{file, settings};
+use crate::domain::delivery::Schedule;
+use crate::domain::event::{Pattern, Subscription};
+
+const NAME_CHARS_MAX: usize = 64;
+const TRIES_MAX: usize = 50;
+
+pub(super) fn delivery(delivery: &file::Delivery, at: &Resolver<'_>) -> Result<settings::Delivery, Error> {
+    Ok(settings::Delivery {
+        stop_overtakes_after: at.wait(&delivery.stop_overtakes_after, "delivery.stop_overtakes_after")?,
+    })
+}
+
+pub(super) fn destinations(
+    destinations: Vec<file::Destination>,
+    at: &Resolver<'_>,
+) -> Result<Vec<settings::Destination>, Error> {
+    let mut resolved: Vec<settings::Destination> = Vec::with_capacity(destinations.len());
+    for (index, entry) in destinations.into_iter().enumerate() {
+        let key = format!("destinations[{index}]");
+        let one = destination(entry, &key, at)?;
+        if resolved.iter().any(|other| other.name == one.name) {
+            return Err(at.invalid(format!("{key}.name"), "is the name of another destination too"));
+        }
+        resolved.push(one);
+    }
+    Ok(resolved)
+}
+
+fn destination(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result<settings::Destination, Error> {
+    let name = at.required(entry.name.clone(), &format!("{key}.name"))?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if !(1..=NAME_CHARS_MAX).contains(&name.len()) || !name.chars().all(is_plain) {
+        let why = format!("must have from 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` or `.`");
+        return Err(at.invalid(format!("{key}.name"), why));
+    }
+    Ok(settings::Destination {
+        name,
+        subscription: subscription(&entry, key, at)?,
+        schedule: schedule(&entry, key, at)?,
+        start: match entry.start {
+            file::Start::Now => settings::Start::Now,
+            file::Start::Beginning => settings::Start::Beginning,
+            file::Start::Snapshot => settings::Start::Snapshot,
+        },
+        concurrency: at.bounded(entry.concurrency, 1, 1_000, &format!("{key}.concurrency"))?,
+        egress: egress(&entry, key, at)?,
+        kind: match entry.kind {
+            file::DestinationKind::Webhook => settings::DestinationKind::Webhook(webhook(entry, key, at)?),
+            file::DestinationKind::Nats => settings::DestinationKind::Nats(nats(entry, key, at)?),
+        },
+    })
+}
+
+fn subscription(entry: &file::Destination, key: &str, at: &Resolver<'_>) -> Result<Subscription, Error> {
+    let pattern = |(index, text): (usize, &String)| {
+        let why = "fits no event type; write one such as `token.suspended`, or `token.*`, or `*`";
+        Pattern::parse(text).ok_or_else(|| at.invalid(format!("{key}.events[{index}]"), why))
+    };
+    if entry.events.is_empty() {
+        return Err(at.invalid(format!("{key}.events"), "asks for nothing; `[\"*\"]` is everything"));
+    }
+    Ok(Subscription {
+        types: entry.events.iter().enumerate().map(pattern).collect::<Result<_, _>>()?,
+        requestors: entry.token_requestor_ids.iter().cloned().collect::<BTreeSet<_>>(),
+    })
+}
+
+fn schedule(entry: &file::Destination, key: &str, at: &Resolver<'_>) -> Result<Schedule, Error> {
+    let key = format!("{key}.retry_schedule");
+    if entry.retry_schedule.len() > TRIES_MAX {
+        return Err(at.invalid(key, format!("has more than {TRIES_MAX} waits")));
+    }
+    let waits = entry.retry_schedule.iter().enumerate();
+    let waits: Result<Vec<Duration>, Error> = waits
+        .map(|(index, text)| at.wait(text, &format!("{key}[{index}]")))
+        .collect();
+    Ok(Schedule::new(waits?))
+}
+
+fn egress(entry: &file::Destination, key: &str, at: &Resolver<'_>) -> Result<settings::Egress, Error> {
+    let certificate = at.optional_path(entry.client_certificate.clone(), &format!("{key}.client_certificate"))?;
+    let client_key = at.optional_path(entry.client_key.clone(), &format!("{key}.client_key"))?;
+    let client_certificate = match (certificate, client_key) {
+        (Some(certificate), Some(client_key)) => Some((certificate, client_key)),
+        (None, None) => None,
+        (Some(_), None) => {
+            return Err(at.invalid(format!("{key}.client_key"), "must stand beside `client_certificate`"));
+        }
+        (None, Some(_)) => {
+            return Err(at.invalid(format!("{key}.client_certificate"), "must stand beside `client_key`"));
+        }
+    };
+    Ok(settings::Egress {
+        allow_networks: nets(&entry.allow_networks, &format!("{key}.allow_networks"), at)?,
+        proxy: entry.proxy.clone(),
+        roots: at.paths(&entry.roots, &format!("{key}.roots"))?,
+        client_certificate,
+        connect: at.secs(entry.connect_secs, &format!("{key}.connect_secs"))?,
+        total: at
+            .bounded(entry.total_secs, 1, 30, &format!("{key}.total_secs"))
+            .map(Duration::from_secs)?,
+    })
+}
+
+fn webhook(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result<settings::Webhook, Error> {
+    let [url] = <[_; 1]>::try_from(entry.url).map_err(|_| at.invalid(format!("{key}.url"), "must be one URL"))?;
+    let is_https = url.expose().starts_with("https://");
+    if !is_https && !url.expose().starts_with("http://") {
+        return Err(at.invalid(
+            format!("{key}.url"),
+            "must begin with `https://`, or `http://` into `allow_networks`",
+        ));
+    }
+    if !is_https && entry.allow_networks.is_empty() {
+        let why = "is plain HTTP: it goes only into networks that `allow_networks` beside it names";
+        return Err(at.invalid(format!("{key}.url"), why));
+    }
+    if entry.include_token_number && !is_https {
+        return Err(at.invalid(format!("{key}.include_token_number"), "needs an `https://` URL"));
+    }
+    if entry.secrets.is_empty() && entry.secret_files.is_empty() {
+        let why =
+            "is empty: without a secret nobody can tell who sent it; `mdes-receiver destinations secret` makes one";
+        return Err(at.invalid(format!("{key}.secrets"), why));
+    }
+    Ok(settings::Webhook {
+        url,
+        secrets: entry.secrets,
+        secret_files: at.paths(&entry.secret_files, &format!("{key}.secret_files"))?,
+        include_token_number: entry.include_token_number,
+    })
+}
+
+fn nats(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result<settings::Nats, Error> {
+    let is_nats = |url: &crate::domain::masked::Secret| {
+        let url = url.expose();
+        url.starts_with("nats://") || url.starts_with("tls://")
+    };
+    if entry.url.is_empty() || !entry.url.iter().all(is_nats) {
+        let why = "must begin with `nats://` or `tls://`; a list names the servers of one cluster";
+        return Err(at.invalid(format!("{key}.url"), why));
+    }
+    if entry.include_token_number {
+        let why = "is for webhooks only: no broker is given a token's number";
+        return Err(at.invalid(format!("{key}.include_token_number"), why));
+    }
+    Ok(settings::Nats {
+        urls: entry.url,
+        subject: entry.subject,
+        stream: entry.stream,
+        create_stream: entry.create_stream,
+        credentials: at.optional_path(entry.credentials, &format!("{key}.credentials"))?,
+    })
+}

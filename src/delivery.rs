@@ -1,0 +1,121 @@
+//! Tells the merchant's own systems: in order per token, at least once.
+//!
+//! One worker a destination. It looks at the outbox in turns (settle what ended, look for new events, claim what may go
+//! now), and sends outside of any transaction. What it holds when it dies is due again when the lease ends.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use time::OffsetDateTime;
+
+use crate::domain::event::EventType;
+use crate::domain::id::{EventId, TokenReference};
+
+/// Where events go: one file for each kind below.
+#[async_trait]
+pub trait Destination: Send + Sync {
+    /// Sends one event, once, within a deadline of its own.
+    async fn send(&self, outgoing: &Outgoing) -> Sent;
+}
+
+/// One attempt, ready to leave.
+#[derive(Clone)]
+pub struct Outgoing {
+    /// The same on every attempt.
+    pub id: EventId,
+    /// What happened.
+    pub kind: EventType,
+    /// About which token, if about one: what keeps the order.
+    pub token: Option<TokenReference>,
+    /// Whose token (TRID), if that is known.
+    pub requestor: Option<String>,
+    /// When this attempt is made.
+    pub now: OffsetDateTime,
+    /// The body, JSON.
+    pub body: Bytes,
+}
+
+/// How an attempt ended. The texts are cut and masked by [`shown`], and may be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It was taken.
+    Taken(Answer),
+    /// It was not; it may be later.
+    Failed {
+        /// What was said, or what went wrong.
+        answer: Answer,
+        /// In one word, for the log and the metrics.
+        class: Failure,
+        /// Not before that long.
+        retry_after: Option<Duration>,
+    },
+    /// The destination says that it wants no more (HTTP 410).
+    Gone(Answer),
+}
+
+/// What a destination said, cut and masked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status, if it speaks HTTP and said anything.
+    pub status: Option<u16>,
+    /// Its words, or what went wrong.
+    pub text: String,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Failure {
+    /// Our address guard does not let us go there.
+    Guarded,
+    /// Its name has no address.
+    Unresolved,
+    /// No connection, or it broke.
+    Connection,
+    /// A TLS handshake that failed, its certificate above all.
+    Tls,
+    /// A peer so old that our TLS does not speak to it.
+    TlsTooOld,
+    /// Not in time.
+    Timeout,
+    /// It asks us to slow down (429, 503).
+    Busy,
+    /// It redirects, which we do not follow.
+    Redirect,
+    /// It refused (any other status that is not 2xx).
+    Refused,
+    /// A broker did not acknowledge.
+    Unacknowledged,
+}
+
+impl Failure {
+    /// The word that the log and the metrics use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Failure::Guarded => "guarded",
+            Failure::Unresolved => "unresolved",
+            Failure::Connection => "connection",
+            Failure::Tls => "tls",
+            Failure::TlsTooOld => "tls_too_old",
+            Failure::Timeout => "timeout",
+            Failure::Busy => "busy",
+            Failure::Redirect => "redirect",
+            Failure::Refused => "refused",
+            Failure::Unacknowledged => "unacknowledged",
+        }
+    }
+}
+
+/// What is kept of an answer at most, in bytes.
+const SHOWN_BYTES_MAX: usize = 1_024;
+
+/// Someone else's words, fit to be kept: printable, card numbers masked, cut.
+pub fn shown(words: &str) -> String {
+    let masked = crate::domain::masked::without_numbers(words);
+    let mut text: String = masked.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.len() > SHOWN_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(SHOWN_BYTES_MAX));
+        text.push('…');
+    }
+    text
+}

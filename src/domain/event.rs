@@ -1,0 +1,191 @@
+//! What a merchant is told: a change of a token, in the merchant's own words.
+//!
+//! One statement makes no event, one, or several; `docs/events/` has the whole table, and the tests hold it row by
+//! row. An event is written in the transaction that records the change, and its body never changes after.
+
+mod advice;
+mod subscription;
+mod telling;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+pub use self::advice::Advice;
+pub use self::subscription::{Pattern, Subscription};
+pub use self::telling::{Telling, told};
+use super::id::{EventId, Namespace, NotificationId};
+use super::notification::Flag;
+use super::token::Change;
+
+/// The version of the bodies below. A field may be added within it; none goes, and none changes its meaning.
+pub const VERSION: u32 = 1;
+
+macro_rules! event_types {
+    ($($(#[$meta:meta])* $name:ident = $word:literal,)*) => {
+        /// What happened, in the merchant's words.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
+        pub enum EventType {
+            $($(#[$meta])* #[serde(rename = $word)] $name,)*
+        }
+
+        impl EventType {
+            /// Every type there is.
+            pub const ALL: &[EventType] = &[$(EventType::$name,)*];
+
+            /// The word that bodies, filters and the store use.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(EventType::$name => $word,)*
+                }
+            }
+        }
+    };
+}
+
+event_types! {
+    /// A token that nobody registered was heard of for the first time, or one that is registered is not active yet.
+    TokenObserved = "token.observed",
+    /// It became ready to transact for the first time.
+    TokenActivated = "token.activated",
+    /// It must not be charged until every suspender lets go.
+    TokenSuspended = "token.suspended",
+    /// It is suspended as before, by others than before.
+    TokenSuspensionChanged = "token.suspension_changed",
+    /// It is ready to transact again.
+    TokenReactivated = "token.reactivated",
+    /// It is gone for good.
+    TokenDeactivated = "token.deactivated",
+    /// It was digitised anew: its number changed, and perhaps its expiry.
+    TokenReplaced = "token.replaced",
+    /// Its expiry changed, its number did not.
+    TokenExpiryChanged = "token.expiry_changed",
+    /// The card behind it changed: last digits, first digits, expiry.
+    CardChanged = "card.changed",
+    /// What a cardholder sees of the card changed.
+    CardArtChanged = "card.art_changed",
+    /// Its status is one that we do not know, or one that should not come after the one before.
+    TokenUnrecognized = "token.unrecognized",
+    /// Something was said of a deactivated token as if it lived; nothing was applied.
+    TokenAnomaly = "token.anomaly",
+    /// Nothing happened: the state of a token as it stands, for a destination that begins.
+    TokenSnapshot = "token.snapshot",
+    /// Nothing happened: someone tries out a destination. It speaks of no token.
+    Test = "test",
+}
+
+impl EventType {
+    /// The type of that word, if there is one.
+    pub fn parse(word: &str) -> Option<Self> {
+        EventType::ALL.iter().copied().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// One event, as it is kept and as it leaves but for what an attempt adds ([`Current`]).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Event {
+    /// Ours; the same on every attempt, so that a repeat is known by it.
+    pub id: EventId,
+    /// What happened.
+    #[serde(rename = "type")]
+    pub kind: EventType,
+    /// [`VERSION`].
+    pub version: u32,
+    /// When it was recorded.
+    #[serde(with = "time::serde::rfc3339")]
+    #[cfg_attr(test, schemars(with = "String", extend("format" = "date-time")))]
+    pub timestamp: OffsetDateTime,
+    /// About which token, and what.
+    pub data: EventData,
+}
+
+/// What an event says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct EventData {
+    /// Whose reference it is.
+    pub namespace: Namespace,
+    /// MDES's tokenUniqueReference (or the token service's name for the token), verbatim.
+    pub token_unique_reference: String,
+    /// The token requestor (TRID) whose token it is, if that was ever said.
+    pub token_requestor_id: Option<String>,
+    /// The merchant's own reference for the card or customer, if the token is registered.
+    pub merchant_reference: Option<String>,
+    /// The token's version after it: from 1, without gaps; consumers keep the highest.
+    pub sequence: u64,
+    /// Its place among the events of one change, from 1.
+    pub index: u32,
+    /// How many events that change made.
+    pub of: u32,
+    /// False: nothing was applied, and `sequence` is the version that stands.
+    pub state_changed: bool,
+    /// MDES's word, verbatim; null as long as nothing was said of it.
+    pub status: Option<String>,
+    /// The status before; null at first sight.
+    pub previous_status: Option<String>,
+    /// Who suspended it, in MDES's words, verbatim.
+    pub suspended_by: Vec<String>,
+    /// MDES's eventReasonCode, verbatim.
+    pub reason_code: Option<String>,
+    /// When the status became what it is, as the network says.
+    #[serde(with = "time::serde::rfc3339::option")]
+    #[cfg_attr(test, schemars(with = "Option<String>", extend("format" = "date-time")))]
+    pub status_at: Option<OffsetDateTime>,
+    /// When we were told.
+    #[serde(with = "time::serde::rfc3339")]
+    #[cfg_attr(test, schemars(with = "String", extend("format" = "date-time")))]
+    pub received_at: OffsetDateTime,
+    /// What this event is about, field by field; numbers masked.
+    pub changes: Vec<Change>,
+    /// Which notification said so; null if none did.
+    pub notification_id: Option<NotificationId>,
+    /// What was odd about it.
+    pub flags: Vec<Flag>,
+    /// What a merchant does now.
+    pub advice: Advice,
+}
+
+/// The token as it stands when an attempt is made; it may have moved on since the event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Current {
+    /// Its version now.
+    pub sequence: u64,
+    /// Its status now.
+    pub status: Option<String>,
+    /// What stands may not be the truth.
+    pub provisional: bool,
+}
+
+/// What an attempt adds to an event.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Attempt {
+    /// The token as it stands now; `None` for an event that speaks of no token.
+    pub current: Option<Current>,
+    /// It overtook earlier events of its token.
+    pub out_of_order: bool,
+    /// It was sent before, and is sent again because someone asked for it.
+    pub replayed: bool,
+}
+
+impl Event {
+    /// The body of one attempt. It never advises to resume what has since been stopped.
+    pub fn body(&self, attempt: &Attempt) -> Value {
+        let mut body = serde_json::to_value(self).expect("an event has only text keys");
+        let data = &mut body["data"];
+        if let Some(current) = &attempt.current {
+            let advice = self.data.advice.at(current.status.as_deref());
+            data["advice"] = serde_json::to_value(advice).expect("a word");
+            data["current"] = serde_json::to_value(current).expect("it has only text keys");
+        }
+        if attempt.out_of_order {
+            data["out_of_order"] = Value::Bool(true);
+        }
+        if attempt.replayed {
+            data["replayed"] = Value::Bool(true);
+        }
+        body
+    }
+}
