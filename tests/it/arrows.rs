@@ -9,7 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("clock", &[]),
     ("config", &["domain"]),
-    ("telemetry", &["config"]),
+    ("telemetry", &["config", "domain"]),
     ("keys", &["config", "domain"]),
     ("mdes", &["config", "domain", "keys"]),
     ("store", &["clock", "config", "domain"]),
