@@ -39,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "clock",
             "config",
+            "delivery",
             "domain",
             "http",
             "inbox",
