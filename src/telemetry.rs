@@ -2,6 +2,7 @@
 //!
 //! No label is unbounded: each value is a word from this program, never one that a stranger chose.
 
+mod flood;
 mod logs;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+pub use self::flood::Flood;
 pub use self::logs::init_logs;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -43,6 +45,7 @@ struct Inner {
     last_notification: Gauge,
     expires: Family<Item, Gauge>,
     reloads: Family<Outcome, Counter>,
+    admin_requests: Family<Outcome, Counter>,
 }
 
 impl Metrics {
@@ -62,6 +65,7 @@ impl Metrics {
             last_notification: Gauge::default(),
             expires: Family::default(),
             reloads: Family::default(),
+            admin_requests: Family::default(),
         };
         let r = &mut inner.registry;
         r.register(
@@ -102,6 +106,11 @@ impl Metrics {
             "reloads",
             "Reloads of certificates, CRLs and keys by outcome",
             inner.reloads.clone(),
+        );
+        r.register(
+            "admin_requests",
+            "Requests under /v1 by outcome: admitted, or why not",
+            inner.admin_requests.clone(),
         );
         Metrics(Arc::new(inner))
     }
@@ -148,6 +157,11 @@ impl Metrics {
     /// A reload ended: `done` or `kept_old`.
     pub fn reload(&self, outcome: &'static str) {
         self.0.reloads.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// A request under /v1 was `admitted`, or why it was not.
+    pub fn admin_request(&self, outcome: &'static str) {
+        self.0.admin_requests.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// All of it in the OpenMetrics text format.
