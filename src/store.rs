@@ -35,6 +35,7 @@ mod session;
 mod sqlite;
 mod tokens;
 mod values;
+pub mod written;
 
 pub use memory::{Memory, open};
 pub use outbox::{Outbox, SharedOutbox};
