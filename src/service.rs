@@ -82,6 +82,11 @@ impl Service {
         let stop = CancellationToken::new();
         let state = AdminState {
             store: store.clone(),
+            outbox: store.clone(),
+            roster: store.clone(),
+            destinations: settings.destinations.clone().into(),
+            limits: settings.callback.limits,
+            clock: clock.clone(),
             metrics: metrics.clone(),
             stopping: stop.clone(),
         };
