@@ -5,6 +5,7 @@ mod history;
 pub mod primary;
 mod quarantine;
 mod recording;
+mod registered;
 mod repeats;
 mod replicas;
 pub mod scene;
