@@ -2,6 +2,7 @@
 
 mod events;
 mod history;
+mod operators;
 pub mod primary;
 mod quarantine;
 mod recording;
