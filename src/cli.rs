@@ -4,10 +4,13 @@
 //! 2 if the call or the configuration is wrong. Results go to standard output, logs to standard error.
 
 mod check;
+mod deliveries;
+mod destinations;
 mod dev;
 mod inspect;
 mod keys;
 mod migrate;
+mod operators;
 mod output;
 mod quarantine;
 mod serve;
@@ -24,7 +27,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config;
 use crate::config::settings::Settings;
 use crate::keys::KeyRing;
-use crate::store::SharedStore;
+use crate::store::{Memory, SharedStore};
 
 const NOT_WELL: u8 = 1;
 const MISUSED: u8 = 2;
@@ -73,10 +76,17 @@ enum Command {
     Keys(keys::KeysArgs),
     /// Open a sealed body with the decryption keys, or say which step failed.
     Inspect(inspect::InspectArgs),
-    /// What is known of a token, and how it came to be known.
+    /// What is known of a token, and how it came to be known; or register your own.
+    #[command(visible_alias = "tokens")]
     Token(token::TokenArgs),
     /// What came in and could not be used: look at it, read it again, or set it aside.
     Quarantine(quarantine::QuarantineArgs),
+    /// What is on its way to your own systems: look at it, try it again, set it aside, send it once more.
+    Deliveries(deliveries::DeliveriesArgs),
+    /// Who is told, and how far they are; hold one, or let it go on.
+    Destinations(destinations::DestinationsArgs),
+    /// Who may ask the admin API: make a token, or take it away.
+    Operators(operators::OperatorsArgs),
 }
 
 /// Runs the command and says how it went.
@@ -107,6 +117,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Inspect(args) => inspect::run(args, configured_keys(&cli, &args.key_files)?),
         Command::Token(args) => token::run(args, &load(&cli)?).await,
         Command::Quarantine(args) => quarantine::run(args, &load(&cli)?, now).await,
+        Command::Deliveries(args) => deliveries::run(args, &load(&cli)?).await,
+        Command::Destinations(args) => destinations::run(args, &load(&cli)?).await,
+        Command::Operators(args) => operators::run(args, &load(&cli)?, now).await,
     }
 }
 
@@ -145,7 +158,12 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 }
 
 /// The memory that the settings name; whether it answers shows with the first question.
-async fn open_store(settings: &Settings) -> anyhow::Result<SharedStore> {
+async fn open_memory(settings: &Settings) -> anyhow::Result<Arc<Memory>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     Ok(crate::store::open(&settings.store, clock).await?)
+}
+
+/// The part of it that keeps what came.
+async fn open_store(settings: &Settings) -> anyhow::Result<SharedStore> {
+    Ok(open_memory(settings).await?)
 }

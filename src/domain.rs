@@ -3,6 +3,7 @@
 //! Nothing here is async, does I/O, reads a clock or throws dice. Time and identities come in
 //! as arguments; every rule is a function that a test can call.
 
+pub mod bearer;
 pub mod delivery;
 pub mod event;
 pub mod id;

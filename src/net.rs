@@ -17,7 +17,7 @@ mod connection;
 mod entry;
 pub mod file_limit;
 pub mod forwarded;
-mod lifetime;
+pub mod lifetime;
 pub mod listener;
 pub mod peer;
 mod pem;
@@ -25,6 +25,7 @@ pub mod proxy;
 pub mod refusals;
 mod refused;
 pub mod rules;
+mod streamed;
 pub mod tls;
 mod verifier;
 

@@ -77,7 +77,7 @@ impl Service {
 
         let memory = store::open(&settings.store, clock.clone()).await?;
         let store: SharedStore = memory.clone();
-        let outbox: SharedOutbox = memory;
+        let outbox: SharedOutbox = memory.clone();
         let (batch, worker) = Batch::start(store.clone(), bounds(&settings), clock.clone(), metrics.clone());
         let (rules, ids) = (reading(&settings), new_id);
         let inbox = Inbox::new(keys.clone(), store.clone(), batch, rules, clock.clone(), ids);
@@ -87,6 +87,11 @@ impl Service {
         let stop = CancellationToken::new();
         let state = AdminState {
             store: store.clone(),
+            outbox: outbox.clone(),
+            roster: memory,
+            destinations: settings.destinations.clone().into(),
+            limits: settings.callback.limits,
+            clock: clock.clone(),
             metrics: metrics.clone(),
             stopping: stop.clone(),
         };
@@ -109,13 +114,9 @@ impl Service {
         };
         let (is_unfit, unfit) = oneshot::channel();
         let redriver = redrive_for_ever(inbox.clone(), new_keys, settings.callback.limits.answer);
+        let migrate = settings.store.migrate_on_start;
         let helpers = vec![
-            tokio::spawn(prepare(
-                store.clone(),
-                settings.store.migrate_on_start,
-                is_unfit,
-                redriver,
-            )),
+            tokio::spawn(prepare(store.clone(), migrate, is_unfit, redriver)),
             tokio::spawn(measure(store.clone(), outbox.clone(), clock.clone(), metrics.clone())),
             tokio::spawn(async move { outbox.listen().await }),
             tokio::spawn(reloadable.run()?),

@@ -28,6 +28,7 @@ mod pool;
 mod postgres;
 mod quarantine;
 mod record;
+mod registering;
 pub mod roster;
 mod row;
 mod schema;
@@ -36,6 +37,7 @@ mod sqlite;
 mod standing;
 mod tokens;
 mod values;
+pub mod written;
 
 pub use memory::{Memory, open};
 pub use outbox::{Outbox, SharedOutbox};
@@ -63,7 +65,8 @@ pub trait Store: Send + Sync {
     /// One token, if anything was ever heard of it.
     async fn token(&self, reference: &TokenReference) -> Result<Option<KeptToken>, Error>;
 
-    /// Tokens in the order of their identity, after that one, at most `limit` (1 to 1,000).
+    /// Tokens that were heard of, in the order of their identity, after that one, at most `limit` (1 to 1,000).
+    /// [`Outbox::standing`] has those only registered too.
     async fn tokens(&self, after: Option<&TokenReference>, limit: u32) -> Result<Vec<KeptToken>, Error>;
 
     /// A token's applied changes in the order of their sequence, after that one, at most `limit` (1 to 1,000).

@@ -2,6 +2,7 @@
 //!
 //! No label is unbounded: each value is a word from this program, never one that a stranger chose.
 
+mod flood;
 mod logs;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+pub use self::flood::Flood;
 pub use self::logs::init_logs;
 use crate::domain::pace::Breaker;
 
@@ -61,6 +63,7 @@ struct Inner {
     delivery_oldest: Family<To, Gauge>,
     destination_paused: Family<To, Gauge>,
     breaker: Family<To, Gauge>,
+    admin_requests: Family<Outcome, Counter>,
 }
 
 impl Metrics {
@@ -86,6 +89,7 @@ impl Metrics {
             delivery_oldest: Family::default(),
             destination_paused: Family::default(),
             breaker: Family::default(),
+            admin_requests: Family::default(),
         };
         let r = &mut inner.registry;
         r.register(
@@ -126,6 +130,11 @@ impl Metrics {
             "reloads",
             "Reloads of certificates, CRLs and keys by outcome",
             inner.reloads.clone(),
+        );
+        r.register(
+            "admin_requests",
+            "Requests under /v1 by outcome: admitted, or why not",
+            inner.admin_requests.clone(),
         );
         inner.register_deliveries();
         Metrics(Arc::new(inner))
@@ -208,6 +217,11 @@ impl Metrics {
             .destination_paused
             .get_or_create(&to)
             .set(standing.is_paused.into());
+    }
+
+    /// A request under /v1 was `admitted`, or why it was not.
+    pub fn admin_request(&self, outcome: &'static str) {
+        self.0.admin_requests.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// All of it in the OpenMetrics text format.

@@ -1,5 +1,6 @@
-//! `token`: what is known of a token, and how it came to be known.
+//! `token`, or `tokens`: what is known of a token, and how it came to be known; and what the merchant knows of its own.
 
+mod import;
 mod json;
 mod told;
 
@@ -7,17 +8,18 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::{NOT_WELL, open_store, output};
+use super::{NOT_WELL, open_memory, output};
 use crate::config::settings::Settings;
 use crate::domain::id::TokenReference;
-use crate::store::SharedStore;
+use crate::store::{SharedStore, Store as _};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   mdes-receiver token show DWSPMC000000000132d72d4fcb2f4136a0532d3093ff1a45
   mdes-receiver token list --limit 20
-  mdes-receiver token list --json | jq '.[] | select(.provisional)'")]
+  mdes-receiver token list --json | jq '.[] | select(.provisional)'
+  mdes-receiver tokens import our-tokens.csv --dry-run")]
 pub(super) struct TokenArgs {
     #[command(subcommand)]
     command: Command,
@@ -48,15 +50,19 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Register the tokens that you made, with your own reference for the card or customer: every event then carries it.
+    Import(import::Import),
 }
 
 pub(super) async fn run(args: &TokenArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
-    let store = open_store(settings).await?;
+    let memory = open_memory(settings).await?;
+    let store: SharedStore = memory.clone();
     let done = match &args.command {
         Command::Show { reference, json, limit } => show(&store, reference, *json, *limit).await,
         Command::List { after, limit, json } => list(&store, after.as_deref(), *limit, *json).await,
+        Command::Import(args) => import::run(args, &*memory).await,
     };
-    store.close().await;
+    memory.close().await;
     done
 }
 

@@ -1,8 +1,22 @@
-//! The admin side: pages that only read, for those who are meant to be here.
+//! The admin side, for those who are meant to be here: open pages that only read, and `/v1` for who shows a token.
 //!
 //! A page in an operator's browser may call any address by a name of its own (DNS rebinding): a request whose
 //! Host header bears none of our names is refused before anything is looked at. Where it listens, and its TLS,
 //! is another's business.
+
+mod admit;
+mod ask;
+mod cursor;
+mod deliveries;
+mod destinations;
+mod events;
+mod export;
+mod flow;
+mod problem;
+mod stream;
+mod tokens;
+mod v1;
+mod wire;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -17,9 +31,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 
+use self::problem::Problem;
 use super::health;
-use crate::config::settings::Admin;
-use crate::store::SharedStore;
+use crate::clock::Clock;
+use crate::config::settings::{Admin, Destination, Limits};
+use crate::store::{SharedOutbox, SharedRoster, SharedStore};
 use crate::telemetry::Metrics;
 
 /// What the admin pages look at.
@@ -27,13 +43,24 @@ use crate::telemetry::Metrics;
 pub struct AdminState {
     /// The memory, asked whether it would keep something.
     pub store: SharedStore,
+    /// Its events and deliveries.
+    pub outbox: SharedOutbox,
+    /// Who may ask.
+    pub roster: SharedRoster,
+    /// Who is told, by the configuration.
+    pub destinations: Arc<[Destination]>,
+    /// Bounds and deadlines of a request's body.
+    pub limits: Limits,
+    /// For the log's bound.
+    pub clock: Arc<dyn Clock>,
     /// What was counted.
     pub metrics: Metrics,
     /// Cancelled when a stop begins: not ready from then on.
     pub stopping: CancellationToken,
 }
 
-/// `/livez`, `/readyz` and `/metrics`; anything else is a plain 404 or 405, a strange Host header a 421.
+/// `/livez`, `/readyz`, `/metrics`, and everything under `/v1`; anything else is a plain 404 or 405, a strange Host
+/// header a 421.
 pub fn router(state: AdminState, settings: &Admin) -> Router {
     let hosts = Arc::new(Hosts {
         listen: settings.listen,
@@ -45,6 +72,7 @@ pub fn router(state: AdminState, settings: &Admin) -> Router {
         .route("/metrics", get(health::metrics))
         .fallback(not_found)
         .method_not_allowed_fallback(only_reading)
+        .nest("/v1", v1::router(state.clone()))
         .layer(middleware::from_fn_with_state(hosts, guard))
         .with_state(state)
 }
@@ -52,7 +80,7 @@ pub fn router(state: AdminState, settings: &Admin) -> Router {
 async fn not_found() -> (StatusCode, &'static str) {
     (
         StatusCode::NOT_FOUND,
-        "not found: there is /livez, /readyz and /metrics\n",
+        "not found: there is /livez, /readyz, /metrics, and /v1 for who has a token\n",
     )
 }
 
@@ -64,6 +92,8 @@ async fn only_reading() -> impl IntoResponse {
 async fn guard(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) -> Response {
     let mut response = if hosts.admit(&request) {
         next.run(request).await
+    } else if request.uri().path().starts_with("/v1") {
+        Problem::misdirected().into_response()
     } else {
         let text = "misdirected: the Host header bears no name of this admin listener; if it should, add it to `admin.hosts`\n";
         (StatusCode::MISDIRECTED_REQUEST, text).into_response()

@@ -23,10 +23,11 @@ use tower::ServiceExt;
 
 use super::entry::{self, Entered};
 use super::forwarded;
-use super::lifetime::{self, Activity, Asked, Life};
+use super::lifetime::{self, Activity, Asked, Farewell, Life};
 use super::listener::Security;
 use super::peer::{Caller, Identity, Refused};
 use super::refusals::Refusals;
+use super::streamed;
 use super::tls::DoorTls;
 use crate::config::settings::Limits;
 use crate::telemetry::Metrics;
@@ -62,6 +63,7 @@ pub(super) async fn serve(doorway: Arc<Doorway>, socket: TcpStream, address: Soc
         doorway,
         guest,
         activity: watch::Sender::default(),
+        farewell: Farewell::default(),
     });
     let service = service_fn({
         let visit = visit.clone();
@@ -76,6 +78,7 @@ pub(super) async fn serve(doorway: Arc<Doorway>, socket: TcpStream, address: Soc
         activity: visit.activity.subscribe(),
         disowned: visit.disowned(),
         stop: &visit.doorway.stop,
+        farewell: visit.farewell.clone(),
     };
     let stream = TokioIo::new(stream);
     if http2 {
@@ -104,16 +107,19 @@ struct Visit {
     doorway: Arc<Doorway>,
     guest: Guest,
     activity: watch::Sender<Activity>,
+    farewell: Farewell,
 }
 
 impl Visit {
-    async fn answer(self: Arc<Self>, request: Request<Incoming>, _asked: Asked) -> Result<Response<Body>, Infallible> {
+    async fn answer(self: Arc<Self>, request: Request<Incoming>, asked: Asked) -> Result<Response<Body>, Infallible> {
         let mut request = request.map(Body::new);
+        request.extensions_mut().insert(self.farewell.clone());
         if let Security::Tls(door) = &self.doorway.security {
             let caller = self.caller(door, &mut request);
             request.extensions_mut().insert(caller);
         }
-        self.doorway.router.clone().oneshot(request).await
+        let answer = self.doorway.router.clone().oneshot(request).await;
+        answer.map(|answer| streamed::held(answer, asked))
     }
 
     fn caller(&self, door: &DoorTls, request: &mut Request<Body>) -> Caller {

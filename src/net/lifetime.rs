@@ -24,6 +24,19 @@ pub(super) struct Life<'a, F> {
     /// Ready once the peer's certificate is no longer admitted.
     pub(super) disowned: F,
     pub(super) stop: &'a CancellationToken,
+    /// Said when the closing begins.
+    pub(super) farewell: Farewell,
+}
+
+/// That a connection is about to close: an answer without an end of its own ends when it hears this.
+#[derive(Clone, Default)]
+pub struct Farewell(CancellationToken);
+
+impl Farewell {
+    /// Returns once it is said.
+    pub async fn said(&self) {
+        self.0.cancelled().await;
+    }
 }
 
 /// Lets the connection run until it ends, or until it is time to close it; then closes it between two requests.
@@ -33,7 +46,7 @@ where
     F: Future<Output = ()>,
 {
     let mut connection = pin!(connection);
-    let (mut activity, limits) = (life.activity.clone(), life.limits);
+    let (mut activity, limits, farewell_said) = (life.activity.clone(), life.limits, life.farewell.clone());
     let closing = select! {
         _ = connection.as_mut() => return,
         closing = time_to_close(life) => closing,
@@ -43,6 +56,7 @@ where
         return;
     }
     connection.as_mut().graceful_shutdown();
+    farewell_said.0.cancel();
     let farewell = async {
         loop {
             let in_flight = activity.borrow_and_update().in_flight;
@@ -100,7 +114,7 @@ pub(super) struct Activity {
     asked: bool,
 }
 
-/// A request from its head to its answer.
+/// A request from its head to its answer; to the answer's end, if that is of unknown length.
 pub(super) struct Asked(watch::Sender<Activity>);
 
 impl Asked {

@@ -7,16 +7,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use time::{Duration, OffsetDateTime};
 use tracing::warn;
 
 use super::peer::Refused;
 use crate::clock::Clock;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Flood, Metrics};
 
-/// Lines for one reason within one [`WINDOW`].
-const LINES_MAX: u32 = 10;
-const WINDOW: Duration = Duration::seconds(10);
 const NAME_CHARS_MAX: usize = 64;
 
 /// Writes down refusals. Cheap to clone; all clones share the limit.
@@ -26,14 +22,7 @@ pub struct Refusals(Arc<Inner>);
 struct Inner {
     clock: Arc<dyn Clock>,
     metrics: Metrics,
-    windows: Mutex<BTreeMap<Refused, Window>>,
-}
-
-#[derive(Clone, Copy)]
-struct Window {
-    since: OffsetDateTime,
-    lines: u32,
-    suppressed: u64,
+    windows: Mutex<BTreeMap<Refused, Flood>>,
 }
 
 impl Refusals {
@@ -69,31 +58,7 @@ impl Refusals {
     fn line(&self, reason: Refused) -> Option<u64> {
         let now = self.0.clock.now();
         let mut windows = self.0.windows.lock().expect("no one panics while holding it");
-        let window = windows.entry(reason).or_insert(Window::new(now));
-        // A clock that was set back must not silence the log until it has caught up.
-        if now - window.since >= WINDOW || now < window.since {
-            let suppressed = window.suppressed;
-            *window = Window {
-                suppressed,
-                ..Window::new(now)
-            };
-        }
-        if window.lines == LINES_MAX {
-            window.suppressed += 1;
-            return None;
-        }
-        window.lines += 1;
-        Some(std::mem::take(&mut window.suppressed))
-    }
-}
-
-impl Window {
-    fn new(now: OffsetDateTime) -> Self {
-        Window {
-            since: now,
-            lines: 0,
-            suppressed: 0,
-        }
+        windows.entry(reason).or_insert(Flood::new(now)).line(now)
     }
 }
 
@@ -129,7 +94,7 @@ mod tests {
         assert_eq!(lines, 10);
         assert_eq!(refusals.line(Refused::Expired), Some(0));
 
-        clock.advance(WINDOW);
+        clock.advance(time::Duration::seconds(10));
         assert_eq!(refusals.line(Refused::WrongName), Some(5));
     }
 

@@ -20,8 +20,8 @@ use super::session::Session;
 use super::sqlite::File;
 use super::{
     Error, KeptNotification, KeptQuarantine, KeptStatement, KeptToken, Migrated, NewQuarantine, QuarantineFilter,
-    Recorded, Recording, Resolution, Store, Transition, deliveries, events, operators, quarantine, record, schema,
-    standing, tokens,
+    Recorded, Recording, Resolution, Store, Transition, deliveries, events, operators, quarantine, record, registering,
+    schema, standing, tokens,
 };
 use crate::clock::Clock;
 use crate::config::settings;
@@ -212,7 +212,7 @@ impl Store for Memory {
 impl Outbox for Memory {
     async fn register(&self, tokens: &[NewRegistration]) -> Result<Vec<Registered>, Error> {
         let now = self.clock.now();
-        self.write(async |session| standing::register(session, tokens, now).await)
+        self.write(async |session| registering::register(session, tokens, now).await)
             .await
     }
 

@@ -1,27 +1,105 @@
-//! Operators: who may ask the admin API.
+//! Operators: who may ask the admin API. Of their bearer tokens only the SHA-256 is here.
 
 use time::OffsetDateTime;
 
 use super::Error;
-use super::roster::{NewOperator, Operator};
-use super::session::Session;
+use super::roster::{NewOperator, Operator, Role};
+use super::row::row;
+use super::session::{Session, Sql, execute, fetch};
+use super::values::Stamp;
+
+const ADD: Sql = Sql::same(
+    "\
+-- add: one operator, unless the name is taken
+insert into operators (name, role, token_hash, created_at, expires_at)
+values ($1, $2, $3, $4, $5)
+on conflict (name) do nothing
+",
+);
+
+const ALL: Sql = Sql {
+    postgres: "\
+-- operators: all of them, by name
+select name, role, created_at, expires_at, revoked_at
+from operators
+order by name collate \"C\"
+",
+    sqlite: "\
+-- operators: all of them, by name
+select name, role, created_at, expires_at, revoked_at
+from operators
+order by name
+",
+};
+
+const REVOKE: Sql = Sql::same(
+    "\
+-- revoke: from now on
+update operators
+set revoked_at = $2
+where name = $1
+  and revoked_at is null
+",
+);
+
+const HOLDER: Sql = Sql::same(
+    "\
+-- holder: whose token it is, if it still holds
+select name, role, created_at, expires_at, revoked_at
+from operators
+where token_hash = $1
+  and revoked_at is null
+  and expires_at > $2
+",
+);
+
+row! {
+    struct OperatorRow {
+        name: String,
+        role: String,
+        created_at: Stamp,
+        expires_at: Stamp,
+        revoked_at: Option<Stamp>,
+    }
+}
+
+impl OperatorRow {
+    fn operator(self) -> Result<Operator, Error> {
+        let role = Role::parse(&self.role);
+        Ok(Operator {
+            role: role.ok_or_else(|| Error::Corrupt(format!("operators.role of {}", self.name)))?,
+            name: self.name,
+            created_at: self.created_at.0,
+            expires_at: self.expires_at.0,
+            revoked_at: self.revoked_at.map(|at| at.0),
+        })
+    }
+}
 
 /// Adds one; `false` if the name is taken.
 pub(super) async fn add(session: &mut Session, operator: &NewOperator, now: OffsetDateTime) -> Result<bool, Error> {
-    let _ = (session, operator.role, now);
-    todo!()
+    let added = execute!(
+        session,
+        ADD,
+        &operator.name,
+        operator.role.as_str(),
+        &operator.token_hash[..],
+        Stamp(now),
+        Stamp(operator.expires_at),
+    )?;
+    Ok(added == 1)
 }
 
 /// All of them, by name.
 pub(super) async fn all(session: &mut Session) -> Result<Vec<Operator>, Error> {
-    let _ = session;
-    todo!()
+    let rows: Vec<OperatorRow> = fetch!(session, ALL)?;
+    rows.into_iter().map(OperatorRow::operator).collect()
 }
 
-/// Takes a token away.
+/// Takes a token away. A crash after it leaves it taken away, and before it as it was.
 pub(super) async fn revoke(session: &mut Session, name: &str, now: OffsetDateTime) -> Result<bool, Error> {
-    let _ = (session, name, now);
-    todo!()
+    let revoked = execute!(session, REVOKE, name, Stamp(now))?;
+    Ok(revoked == 1)
 }
 
 /// Whose token it is.
@@ -30,6 +108,6 @@ pub(super) async fn holder(
     token_hash: &[u8; 32],
     now: OffsetDateTime,
 ) -> Result<Option<Operator>, Error> {
-    let _ = (session, token_hash, now);
-    todo!()
+    let rows: Vec<OperatorRow> = fetch!(session, HOLDER, &token_hash[..], Stamp(now))?;
+    rows.into_iter().next().map(OperatorRow::operator).transpose()
 }

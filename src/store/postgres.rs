@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
@@ -87,6 +87,24 @@ impl Hosts {
         .execute(&mut connection)
         .await?;
         Ok(connection)
+    }
+
+    /// A connection of its own to the primary, which hears what is notified on `channel`.
+    pub(super) async fn listen(&self, channel: &str) -> Result<PgListener, Error> {
+        // Finds it; which of them it was is remembered.
+        let _ = self.connect().await?.close().await;
+        let options = self.options[self.latest.load(Ordering::Relaxed)].clone();
+        // The driver listens by a pool only; this one holds the one connection, and nothing else looks after it.
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(self.deadline)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with(options);
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.eager_reconnect(false);
+        listener.listen(channel).await?;
+        Ok(listener)
     }
 
     async fn connect_to(&self, options: &PgConnectOptions) -> Result<PgConnection, String> {

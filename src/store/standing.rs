@@ -12,7 +12,7 @@ use super::batch::batch_row;
 use super::outbox::Standing;
 use super::record::token_reference;
 use super::row::row;
-use super::session::{Session, Sql};
+use super::session::{Session, Sql, fetch};
 use super::values::{JsonText, Stamp, shown};
 use crate::domain::id::TokenReference;
 use crate::domain::status::Status;
@@ -141,20 +141,36 @@ impl Standing {
     }
 }
 
-/// Registers tokens; see [`super::Outbox::register`].
-pub(super) async fn register(
-    session: &mut Session,
-    tokens: &[super::outbox::NewRegistration],
-    now: OffsetDateTime,
-) -> Result<Vec<super::outbox::Registered>, Error> {
-    let _ = (session, tokens, now);
-    todo!()
-}
+const ONE: Sql = Sql::same(
+    "\
+-- registration: one token, with what it was registered with
+select
+  namespace, token_unique_reference, merchant_reference, registered_requestor_id,
+  registered_status, registered_at, state, updated_at
+from tokens
+where namespace = $1
+  and token_unique_reference = $2
+",
+);
+
+const PAGE: Sql = Sql::same(
+    "\
+-- standing: a page of all tokens in the order of their identity, those only registered too
+select
+  namespace, token_unique_reference, merchant_reference, registered_requestor_id,
+  registered_status, registered_at, state, updated_at
+from tokens
+where (namespace, token_unique_reference) > ($1, $2)
+order by namespace, token_unique_reference
+limit $3
+",
+);
 
 /// What a token was registered with.
 pub(super) async fn registration(session: &mut Session, token: &TokenReference) -> Result<Option<Registration>, Error> {
-    let _ = (session, token);
-    todo!()
+    let rows: Vec<StandingRow> = fetch!(session, ONE, token.namespace.as_str(), &token.reference)?;
+    let standing = rows.into_iter().next().map(StandingRow::standing).transpose()?;
+    Ok(standing.and_then(|standing| standing.registration))
 }
 
 /// A page of tokens, registered ones too.
@@ -163,6 +179,7 @@ pub(super) async fn page(
     after: Option<&TokenReference>,
     limit: i64,
 ) -> Result<Vec<Standing>, Error> {
-    let _ = (session, after, limit);
-    todo!()
+    let (namespace, reference) = after.map_or(("", ""), |token| (token.namespace.as_str(), &token.reference));
+    let rows: Vec<StandingRow> = fetch!(session, PAGE, namespace, reference, limit)?;
+    rows.into_iter().map(StandingRow::standing).collect()
 }

@@ -12,20 +12,22 @@ use crate::domain::token::Token;
 
 const TOKEN: Sql = Sql::same(
     "\
--- token: one token
+-- token: one token that was heard of
 select namespace, token_unique_reference, state, updated_at
 from tokens
 where namespace = $1
   and token_unique_reference = $2
+  and state is not null
 ",
 );
 
 const TOKENS: Sql = Sql::same(
     "\
--- tokens: a page of them in the order of their identity
+-- tokens: a page of those heard of, in the order of their identity
 select namespace, token_unique_reference, state, updated_at
 from tokens
 where (namespace, token_unique_reference) > ($1, $2)
+  and state is not null
 order by namespace, token_unique_reference
 limit $3
 ",

@@ -29,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "inbox",
             "mdes::Reason",
             "mdes::answer",
+            "net::lifetime",
             "net::peer",
             "store",
             "telemetry",

@@ -10,3 +10,5 @@ mod refusals;
 mod reload;
 mod street;
 mod visitor;
+
+pub use street::limits;

@@ -2,9 +2,11 @@
 
 mod events;
 mod history;
+mod operators;
 pub mod primary;
 mod quarantine;
 mod recording;
+mod registered;
 mod repeats;
 mod replicas;
 pub mod scene;

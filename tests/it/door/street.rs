@@ -205,7 +205,7 @@ fn count(metrics: &Metrics, series: &str) -> u64 {
     line.map_or(0, |value| value.parse().expect("a number"))
 }
 
-fn limits() -> Limits {
+pub fn limits() -> Limits {
     let far = Duration::from_secs(60);
     Limits {
         handshake: far,

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
+use mdes_receiver::clock::{ManualClock, SystemClock};
 use mdes_receiver::config::settings::Admin;
 use mdes_receiver::domain::id::{NotificationId, QuarantineId, TokenReference};
 use mdes_receiver::domain::notification::Windows;
@@ -20,6 +21,8 @@ use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use crate::support::Database;
+
 /// How the store is.
 #[derive(Clone, Copy)]
 enum Mood {
@@ -28,9 +31,18 @@ enum Mood {
     Silent,
 }
 
-fn pages(mood: Mood, listen: &str, stopping: CancellationToken) -> Router {
+async fn pages(mood: Mood, listen: &str, stopping: CancellationToken) -> Router {
+    let database = Database::bare_sqlite();
+    let nobody_asks = database
+        .memory(Arc::new(ManualClock::at(OffsetDateTime::UNIX_EPOCH)))
+        .await;
     let state = AdminState {
         store: Arc::new(OnlyReady(mood)),
+        outbox: nobody_asks.clone(),
+        roster: nobody_asks,
+        destinations: Arc::new([]),
+        limits: crate::door::limits(),
+        clock: Arc::new(SystemClock),
         metrics: Metrics::new(),
         stopping,
     };
@@ -42,8 +54,8 @@ fn pages(mood: Mood, listen: &str, stopping: CancellationToken) -> Router {
     admin::router(state, &settings)
 }
 
-fn well() -> Router {
-    pages(Mood::Well, "127.0.0.1:9443", CancellationToken::new())
+async fn well() -> Router {
+    pages(Mood::Well, "127.0.0.1:9443", CancellationToken::new()).await
 }
 
 async fn ask(pages: Router, method: &str, path: &str, host: &str) -> Response<Body> {
@@ -59,7 +71,7 @@ async fn text(response: Response<Body>) -> String {
 
 #[tokio::test]
 async fn a_live_receiver_says_so_in_words_of_its_own() {
-    let answer = ask(well(), "GET", "/livez", "localhost:9443").await;
+    let answer = ask(well().await, "GET", "/livez", "localhost:9443").await;
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(answer.headers()["cache-control"], "no-store");
     assert_eq!(text(answer).await, "mdes-receiver is alive\n");
@@ -67,7 +79,7 @@ async fn a_live_receiver_says_so_in_words_of_its_own() {
 
 #[tokio::test]
 async fn it_is_ready_while_the_store_is() {
-    let answer = ask(well(), "GET", "/readyz", "localhost").await;
+    let answer = ask(well().await, "GET", "/readyz", "localhost").await;
     assert_eq!(
         (answer.status(), text(answer).await.as_str()),
         (StatusCode::OK, "ready\n")
@@ -76,7 +88,7 @@ async fn it_is_ready_while_the_store_is() {
 
 #[tokio::test]
 async fn it_is_not_ready_without_the_store_and_says_why() {
-    let pages = pages(Mood::Away, "127.0.0.1:9443", CancellationToken::new());
+    let pages = pages(Mood::Away, "127.0.0.1:9443", CancellationToken::new()).await;
     let answer = ask(pages, "GET", "/readyz", "localhost").await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(text(answer).await, "not ready: store unavailable: connection refused\n");
@@ -84,7 +96,7 @@ async fn it_is_not_ready_without_the_store_and_says_why() {
 
 #[tokio::test]
 async fn a_store_that_says_nothing_does_not_hold_the_answer_up() {
-    let pages = pages(Mood::Silent, "127.0.0.1:9443", CancellationToken::new());
+    let pages = pages(Mood::Silent, "127.0.0.1:9443", CancellationToken::new()).await;
     let answer = ask(pages, "GET", "/readyz", "localhost").await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(text(answer).await, "not ready: the store did not answer within 2 s\n");
@@ -93,7 +105,7 @@ async fn a_store_that_says_nothing_does_not_hold_the_answer_up() {
 #[tokio::test]
 async fn a_stop_ends_readiness_but_not_life() {
     let stopping = CancellationToken::new();
-    let pages = pages(Mood::Well, "127.0.0.1:9443", stopping.clone());
+    let pages = pages(Mood::Well, "127.0.0.1:9443", stopping.clone()).await;
     stopping.cancel();
     let ready = ask(pages.clone(), "GET", "/readyz", "localhost").await;
     assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -103,7 +115,7 @@ async fn a_stop_ends_readiness_but_not_life() {
 
 #[tokio::test]
 async fn metrics_are_in_the_openmetrics_format() {
-    let answer = ask(well(), "GET", "/metrics", "localhost").await;
+    let answer = ask(well().await, "GET", "/metrics", "localhost").await;
     let kind = answer.headers()["content-type"].to_str().expect("ASCII").to_owned();
     assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
     let text = text(answer).await;
@@ -122,7 +134,7 @@ async fn only_our_names_are_answered() {
         "[::1]:9443",
         "Receiver.Internal:80",
     ] {
-        let answer = ask(well(), "GET", "/livez", host).await;
+        let answer = ask(well().await, "GET", "/livez", host).await;
         assert_eq!(answer.status(), StatusCode::OK, "{host}");
     }
     for host in [
@@ -134,7 +146,7 @@ async fn only_our_names_are_answered() {
         "a b",
     ] {
         for path in ["/livez", "/metrics", "/nowhere"] {
-            let answer = ask(well(), "GET", path, host).await;
+            let answer = ask(well().await, "GET", path, host).await;
             assert_eq!(answer.status(), StatusCode::MISDIRECTED_REQUEST, "{host:?} {path}");
             assert!(text(answer).await.contains("add it to `admin.hosts`"));
         }
@@ -145,18 +157,20 @@ async fn only_our_names_are_answered() {
 async fn the_listening_address_is_one_of_our_names() {
     let at = |listen| pages(Mood::Well, listen, CancellationToken::new());
     assert_eq!(
-        ask(at("10.0.0.1:9443"), "GET", "/livez", "10.0.0.1:9443")
+        ask(at("10.0.0.1:9443").await, "GET", "/livez", "10.0.0.1:9443")
             .await
             .status(),
         StatusCode::OK
     );
-    let other = ask(at("10.0.0.1:9443"), "GET", "/livez", "10.0.0.2:9443").await;
+    let other = ask(at("10.0.0.1:9443").await, "GET", "/livez", "10.0.0.2:9443").await;
     assert_eq!(other.status(), StatusCode::MISDIRECTED_REQUEST);
     assert_eq!(
-        ask(at("0.0.0.0:9443"), "GET", "/livez", "10.0.0.2:9443").await.status(),
+        ask(at("0.0.0.0:9443").await, "GET", "/livez", "10.0.0.2:9443")
+            .await
+            .status(),
         StatusCode::OK
     );
-    let named = ask(at("0.0.0.0:9443"), "GET", "/livez", "attacker.example").await;
+    let named = ask(at("0.0.0.0:9443").await, "GET", "/livez", "attacker.example").await;
     assert_eq!(named.status(), StatusCode::MISDIRECTED_REQUEST);
 }
 
@@ -167,7 +181,7 @@ async fn no_host_and_two_hosts_are_refused() {
         .header("host", "localhost")
         .header("host", "attacker.example");
     for request in [none, two.body(Body::empty()).expect("a request")] {
-        let answer = well().oneshot(request).await.expect("a router answers");
+        let answer = well().await.oneshot(request).await.expect("a router answers");
         assert_eq!(answer.status(), StatusCode::MISDIRECTED_REQUEST);
     }
 }
@@ -180,7 +194,7 @@ async fn http_2_names_its_host_in_the_authority() {
     ] {
         let request = Request::get(uri).body(Body::empty()).expect("a request");
         assert_eq!(
-            well().oneshot(request).await.expect("a router answers").status(),
+            well().await.oneshot(request).await.expect("a router answers").status(),
             status
         );
     }
@@ -188,12 +202,12 @@ async fn http_2_names_its_host_in_the_authority() {
 
 #[tokio::test]
 async fn anything_else_is_a_plain_404_or_405() {
-    let head = ask(well(), "HEAD", "/livez", "localhost").await;
+    let head = ask(well().await, "HEAD", "/livez", "localhost").await;
     assert_eq!((head.status(), text(head).await.as_str()), (StatusCode::OK, ""));
-    let nowhere = ask(well(), "GET", "/", "localhost").await;
+    let nowhere = ask(well().await, "GET", "/", "localhost").await;
     assert_eq!(nowhere.status(), StatusCode::NOT_FOUND);
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"] {
-        let answer = ask(well(), method, "/metrics", "localhost").await;
+        let answer = ask(well().await, method, "/metrics", "localhost").await;
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{method}");
         assert_eq!(
             answer.headers().get_all("allow").iter().collect::<Vec<_>>(),

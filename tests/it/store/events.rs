@@ -1,5 +1,6 @@
 //! What `record` tells, and how it is read: in the order of commits, without gaps, there exactly when the change is.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mdes_receiver::clock::ManualClock;
@@ -15,6 +16,11 @@ promises!(
     what_is_refused_tells_nothing_and_takes_no_position,
     a_repeat_tells_nothing,
     the_statements_of_a_batch_are_told_in_their_order,
+    who_reads_while_others_commit_skips_nothing,
+    what_is_for_one_destination_only_is_passed_over,
+    what_went_by_age_leaves_a_trace,
+    whoever_reads_the_table_finds_what_a_destination_gets,
+    the_bell_rings_in_this_process,
 );
 
 async fn memory(database: &Database) -> Arc<Memory> {
@@ -118,4 +124,181 @@ async fn the_statements_of_a_batch_are_told_in_their_order(database: Database) {
         .map(|event| event.data.flags.contains(&Flag::Unregistered))
         .collect();
     assert_eq!(first, [true, true, true, true, false, false]);
+}
+
+const REPLICAS: usize = 4;
+const NOTIFICATIONS: usize = 30;
+
+/// Four replicas change the same tokens; a reader follows from the first event to the last.
+async fn who_reads_while_others_commit_skips_nothing(database: Database) {
+    let mut writing = tokio::task::JoinSet::new();
+    for replica in 0..REPLICAS {
+        let store: SharedStore = memory(&database).await;
+        writing.spawn(async move {
+            for n in 0..NOTIFICATIONS {
+                let status = ["ACTIVE", "SUSPENDED"][n % 2];
+                let clock = format!("{:02}:{:02}", n / 3, n % 3 * 15 + replica);
+                let statements = ["A", "B", "C"].map(|token| said(token, status, &clock)).to_vec();
+                record(&store, &told(&format!("{replica}-{n}"), statements)).await;
+            }
+        });
+    }
+    let reader = memory(&database).await;
+    let (mut seen, mut next) = (Vec::new(), 0);
+    loop {
+        let is_last_look = writing.is_empty();
+        let page = reader.events(next, 7).await.expect("the store answers");
+        next = page.next;
+        seen.extend(page.items);
+        if is_last_look && next == page.newest {
+            break;
+        }
+        while let Some(ended) = writing.try_join_next() {
+            ended.expect("a replica writes all it has");
+        }
+    }
+    let positions: Vec<u64> = seen.iter().map(|kept| kept.position).collect();
+    assert_eq!(positions, (1..=next).collect::<Vec<_>>());
+    let mut sequences: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for kept in seen {
+        let data = kept.event.data;
+        if data.index == 1 && data.state_changed {
+            sequences
+                .entry(data.token_unique_reference)
+                .or_default()
+                .push(data.sequence);
+        }
+    }
+    assert_eq!(sequences.len(), 3);
+    for (token, sequences) in sequences {
+        let gapless: Vec<u64> = (1..=sequences.len() as u64).collect();
+        assert!(sequences.len() > 1, "{token}");
+        assert_eq!(sequences, gapless, "of {token}");
+    }
+}
+
+async fn what_is_for_one_destination_only_is_passed_over(database: Database) {
+    let memory = memory(&database).await;
+    let store: SharedStore = memory.clone();
+    record(
+        &store,
+        &told("r-1", vec![said("A", "ACTIVE", "09:00"), said("B", "ACTIVE", "09:00")]),
+    )
+    .await;
+    database
+        .execute("update events set only_for = 'orders' where position > 1")
+        .await;
+    let page = memory.events(0, 1).await.expect("the store answers");
+    assert_eq!((page.items.len(), page.next, page.newest), (1, 1, 4));
+    let page = memory.events(page.next, 1).await.expect("the store answers");
+    assert_eq!((page.items.len(), page.next), (0, 4));
+    let page = memory.events(99, 1).await.expect("the store answers");
+    assert_eq!((page.items.len(), page.next), (0, 99));
+}
+
+async fn what_went_by_age_leaves_a_trace(database: Database) {
+    let memory = memory(&database).await;
+    let store: SharedStore = memory.clone();
+    let none = memory.events(0, 10).await.expect("the store answers");
+    assert_eq!((none.next, none.oldest, none.newest), (0, 0, 0));
+    record(
+        &store,
+        &told("r-1", vec![said("A", "ACTIVE", "09:00"), said("B", "ACTIVE", "09:00")]),
+    )
+    .await;
+    database.execute("delete from events where position <= 3").await;
+    let page = memory.events(0, 10).await.expect("the store answers");
+    assert_eq!((page.items[0].position, page.oldest, page.newest), (4, 3, 4));
+    database.execute("delete from events").await;
+    let page = memory.events(0, 10).await.expect("the store answers");
+    assert_eq!((page.next, page.oldest, page.newest), (4, 4, 4));
+    record(&store, &told("r-2", vec![said("A", "SUSPENDED", "10:00")])).await;
+    let page = memory.events(4, 10).await.expect("the store answers");
+    assert_eq!((page.items[0].position, page.next), (5, 5));
+}
+
+/// As a log-based reader has it: the row says for itself what it is about, and its body is whole.
+async fn whoever_reads_the_table_finds_what_a_destination_gets(database: Database) {
+    let memory = memory(&database).await;
+    let store: SharedStore = memory.clone();
+    let statement = with(said("A", "SUSPENDED", "09:00"), "tokenRequestorId", "50100000001");
+    record(&store, &told("r-1", vec![statement])).await;
+    let row = database
+        .text(
+            "select concat(position, ' ', type, ' ', namespace, ' ', token_unique_reference, ' ', token_requestor_id,
+               ' ', sequence, ' ', case when stops then 'stops' end, ' ', token_index, ' ', only_for)
+             from events
+             where position = 2",
+        )
+        .await;
+    assert_eq!(row.as_deref(), Some("2 token.suspended mdes A 50100000001 1 stops 0 "));
+    let body = database
+        .text("select cast(body as text) from events where position = 2")
+        .await;
+    let body: serde_json::Value = serde_json::from_str(&body.expect("a body")).expect("JSON");
+    let event = memory
+        .events(1, 1)
+        .await
+        .expect("the store answers")
+        .items
+        .remove(0)
+        .event;
+    assert_eq!(body, serde_json::to_value(&event).expect("it has only text keys"));
+}
+
+async fn the_bell_rings_in_this_process(database: Database) {
+    let memory = memory(&database).await;
+    let mut bell = memory.bell();
+    let store: SharedStore = memory.clone();
+    record(&store, &told("r-1", vec![said("A", "ACTIVE", "09:00")])).await;
+    assert!(bell.has_changed().expect("the store is there"));
+    bell.mark_unchanged();
+    assert!(!bell.has_changed().expect("the store is there"));
+}
+
+/// Waits for the bell, for no longer than a loaded machine may need.
+async fn rung(bell: &mut tokio::sync::watch::Receiver<()>) {
+    let heard = tokio::time::timeout(crate::support::DEADLINE, bell.changed()).await;
+    heard.expect("it rings in time").expect("the store is there");
+}
+
+#[tokio::test]
+async fn the_bell_rings_for_what_another_replica_commits_and_again_after_trouble() {
+    let database = Database::postgres().await;
+    let gate = super::primary::Gate::before(&database).await;
+    let settings = crate::support::settings(&[&gate.url(&database)]);
+    let clock = Arc::new(ManualClock::at(noon()));
+    let listening = mdes_receiver::store::open(&settings, clock)
+        .await
+        .expect("the settings are good");
+    let mut bell = listening.bell();
+    let ringing = Arc::clone(&listening);
+    let task = tokio::spawn(async move { ringing.listen().await });
+    // For what came before it listened.
+    rung(&mut bell).await;
+    let other: SharedStore = memory(&database).await;
+    record(&other, &told("r-1", vec![said("A", "ACTIVE", "09:00")])).await;
+    rung(&mut bell).await;
+
+    gate.shut().await;
+    record(&other, &told("r-2", vec![said("A", "SUSPENDED", "10:00")])).await;
+    gate.open_again().await;
+    rung(&mut bell).await;
+    record(&other, &told("r-3", vec![said("A", "ACTIVE", "11:00")])).await;
+    rung(&mut bell).await;
+    task.abort();
+}
+
+#[tokio::test]
+async fn who_listens_takes_no_connection_from_who_works() {
+    let mut database = Database::postgres().await;
+    database.settings.connections_max = 1;
+    let memory = memory(&database).await;
+    let mut bell = memory.bell();
+    let ringing = Arc::clone(&memory);
+    let task = tokio::spawn(async move { ringing.listen().await });
+    rung(&mut bell).await;
+    let store: SharedStore = memory.clone();
+    record(&store, &told("r-1", vec![said("A", "ACTIVE", "09:00")])).await;
+    task.abort();
 }

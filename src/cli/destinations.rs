@@ -1,0 +1,135 @@
+//! `destinations`: who is told, and how far they are; hold one, or let it go on.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use anyhow::ensure;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::output::{self, dash, rfc3339, table, time};
+use super::{NOT_WELL, open_memory};
+use crate::config::settings::Settings;
+use crate::store::outbox::{KeptDestination, Outbox};
+use crate::store::{Memory, Store};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mdes-receiver destinations list
+  mdes-receiver destinations pause orders --because \"they deploy until 15:00\"   # its events go on accruing
+  mdes-receiver destinations resume orders                                     # they go out, in order")]
+pub(super) struct DestinationsArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Those of the configuration, and those that were in it once.
+    List {
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send nothing to it until it is resumed.
+    Pause {
+        /// Its name in the configuration.
+        name: String,
+        /// Why, for whoever wonders.
+        #[arg(long, value_name = "TEXT")]
+        because: String,
+    },
+    /// Send to it again.
+    Resume {
+        /// Its name in the configuration.
+        name: String,
+    },
+}
+
+pub(super) async fn run(args: &DestinationsArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let memory = open_memory(settings).await?;
+    let done = match &args.command {
+        Command::List { json } => list(&memory, settings, *json).await,
+        Command::Pause { name, because } => pause(&memory, name, because).await,
+        Command::Resume { name } => set(&memory, name, None).await,
+    };
+    memory.close().await;
+    done
+}
+
+async fn list(memory: &Memory, settings: &Settings, as_json: bool) -> anyhow::Result<ExitCode> {
+    let kept = memory.destinations().await?;
+    let mut all: BTreeMap<&str, Option<&KeptDestination>> = BTreeMap::new();
+    all.extend(settings.destinations.iter().map(|one| (one.name.as_str(), None)));
+    all.extend(kept.iter().map(|one| (one.name.as_str(), Some(one))));
+    let is_configured = |name: &str| settings.destinations.iter().any(|one| one.name == name);
+    if as_json {
+        let shown = |(name, kept): (&str, Option<&KeptDestination>)| {
+            json!({
+                "name": name,
+                "configured": is_configured(name),
+                "position": kept.map(|kept| kept.position),
+                "behind": kept.map(|kept| kept.behind),
+                "snapshotting": kept.is_some_and(|kept| kept.is_snapshotting),
+                "open": kept.map(|kept| kept.open),
+                "parked": kept.map(|kept| kept.parked),
+                "oldest_open": kept.and_then(|kept| kept.oldest_open).map(rfc3339),
+                "paused_at": kept.and_then(|kept| kept.paused.as_ref()).map(|(at, _)| rfc3339(*at)),
+                "paused_reason": kept.and_then(|kept| kept.paused.as_ref()).map(|(_, why)| why),
+            })
+        };
+        output::print_json(&all.into_iter().map(shown).collect());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows: Vec<[String; 6]> = all
+        .into_iter()
+        .map(|(name, kept)| row(name, kept, is_configured(name)))
+        .collect();
+    let header = ["DESTINATION", "BEHIND", "OPEN", "PARKED", "OLDEST OPEN", ""];
+    output::print(&table(header, &rows));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(name: &str, kept: Option<&KeptDestination>, is_configured: bool) -> [String; 6] {
+    let number = |number: Option<u64>| number.map_or_else(dash, |number| number.to_string());
+    let remark = match kept {
+        None => "not met yet: it begins when `serve` does".to_owned(),
+        Some(kept) => match &kept.paused {
+            Some((at, why)) => format!("paused {}: {why}", time(Some(*at))),
+            None if !is_configured => "no longer in the configuration".to_owned(),
+            None if kept.is_snapshotting => "its snapshot is being made".to_owned(),
+            None => String::new(),
+        },
+    };
+    [
+        name.to_owned(),
+        number(kept.map(|kept| kept.behind)),
+        number(kept.map(|kept| kept.open)),
+        number(kept.map(|kept| kept.parked)),
+        time(kept.and_then(|kept| kept.oldest_open)),
+        remark,
+    ]
+}
+
+async fn pause(memory: &Memory, name: &str, because: &str) -> anyhow::Result<ExitCode> {
+    ensure!(
+        !because.trim().is_empty(),
+        "--because is empty: say why, for whoever wonders"
+    );
+    set(memory, name, Some(&format!("command line: {because}"))).await
+}
+
+/// A crash before the commit leaves it as it was.
+async fn set(memory: &Memory, name: &str, why: Option<&str>) -> anyhow::Result<ExitCode> {
+    if !memory.destinations().await?.iter().any(|one| one.name == name) {
+        let name = output::escaped(name);
+        eprintln!("no destination {name} was ever met: `mdes-receiver destinations list` shows those that were");
+        return Ok(ExitCode::from(NOT_WELL));
+    }
+    let changed = memory.pause(name, why).await?;
+    let state = if why.is_some() { "paused" } else { "not paused" };
+    let already = if changed { "" } else { " already" };
+    output::print(&format!("{name} is{already} {state}\n"));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,239 @@
+//! `tokens import`: registers the tokens of a CSV file.
+//!
+//! It is read line by line and registered a thousand lines at a time, so that a file may be of any length. A crash
+//! leaves whole thousands registered; the same file again changes nothing of them.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufReader, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use csv::{Reader, StringRecord};
+
+use crate::cli::{NOT_WELL, output};
+use crate::domain::id::TokenReference;
+use crate::store;
+use crate::store::outbox::{NewRegistration, Outbox, Registered};
+use crate::store::written::Written;
+
+const COLUMNS: [&str; 5] = [
+    "namespace",
+    "reference",
+    "token_requestor_id",
+    "merchant_reference",
+    "status",
+];
+const CHUNK: usize = 1_000;
+/// So many wrong lines are told one by one.
+const TOLD_MAX: u64 = 100;
+const TRIES_MAX: u32 = 5;
+
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    /// CSV with a header line: reference, and any of namespace, token_requestor_id, merchant_reference, status.
+    /// `-` is standard input.
+    file: PathBuf,
+    /// Read and check everything, register nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Wrong lines are told and left out; then the exit code is 1, and the file may be put right and imported again.
+pub(super) async fn run(args: &Import, outbox: &dyn Outbox) -> anyhow::Result<ExitCode> {
+    let mut import = Importing {
+        outbox,
+        dry_run: args.dry_run,
+        chunk: Vec::with_capacity(CHUNK),
+        in_chunk: BTreeSet::new(),
+        counts: Counts::default(),
+        shows_progress: io::stderr().is_terminal(),
+    };
+    let read = import.read(open(&args.file)?).await;
+    import.end_progress();
+    read?;
+    let counts = &import.counts;
+    output::print(&counts.told(args.dry_run));
+    Ok(if counts.wrong == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(NOT_WELL)
+    })
+}
+
+fn open(file: &Path) -> anyhow::Result<Reader<Box<dyn Read + Send>>> {
+    let input: Box<dyn Read + Send> = if file == Path::new("-") {
+        Box::new(io::stdin())
+    } else {
+        let opened = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
+        Box::new(BufReader::new(opened))
+    };
+    Ok(csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input))
+}
+
+/// Every column is one of ours, and once; whatever is misspelt would otherwise be lost in silence.
+fn header(reader: &mut Reader<impl Read>) -> anyhow::Result<StringRecord> {
+    let header = reader
+        .headers()
+        .context("line 1: the header line cannot be read")?
+        .clone();
+    for (index, column) in header.iter().enumerate() {
+        if !COLUMNS.contains(&column) || header.iter().take(index).any(|earlier| earlier == column) {
+            let column = output::escaped(column);
+            bail!(
+                "line 1: column `{column}` is not known, or there twice: the columns are {}",
+                COLUMNS.join(",")
+            );
+        }
+    }
+    if !header.iter().any(|column| column == "reference") {
+        bail!("line 1: no column `reference`: the columns are {}", COLUMNS.join(","));
+    }
+    Ok(header)
+}
+
+struct Importing<'a> {
+    outbox: &'a dyn Outbox,
+    dry_run: bool,
+    chunk: Vec<NewRegistration>,
+    in_chunk: BTreeSet<TokenReference>,
+    counts: Counts,
+    shows_progress: bool,
+}
+
+impl Importing<'_> {
+    async fn read(&mut self, mut reader: Reader<impl Read>) -> anyhow::Result<()> {
+        let header = header(&mut reader)?;
+        let mut record = StringRecord::new();
+        loop {
+            let line = reader.position().line();
+            match reader.read_record(&mut record) {
+                Ok(false) => return self.register(line).await,
+                Ok(true) => {
+                    let line = record.position().map_or(line, csv::Position::line);
+                    self.take(&record, &header, line).await?;
+                }
+                Err(error) if error.is_io_error() => return Err(error).context("the file cannot be read on"),
+                Err(error) => self.wrong(line, broken(&error)),
+            }
+        }
+    }
+
+    async fn take(&mut self, record: &StringRecord, header: &StringRecord, line: u64) -> anyhow::Result<()> {
+        let written = record.deserialize::<Written>(Some(header));
+        let checked = match written {
+            Ok(written) => written.checked().map_err(|unfit| unfit.to_string()),
+            Err(error) => Err(broken(&error).to_owned()),
+        };
+        let registration = match checked {
+            Ok(registration) => registration,
+            Err(why) => {
+                self.wrong(line, &why);
+                return Ok(());
+            }
+        };
+        // A token twice in one chunk would leave open which line holds: the later one does.
+        if self.chunk.len() == CHUNK || self.in_chunk.contains(&registration.token) {
+            self.register(line).await?;
+        }
+        self.in_chunk.insert(registration.token.clone());
+        self.chunk.push(registration);
+        Ok(())
+    }
+
+    /// Registers the chunk; whatever stands before `line` is registered then.
+    async fn register(&mut self, line: u64) -> anyhow::Result<()> {
+        if self.dry_run {
+            self.counts.read += self.chunk.len() as u64;
+        } else if !self.chunk.is_empty() {
+            let first_missing = || {
+                format!(
+                    "nothing is registered of the {} lines before line {line}; run it again, what is registered stays as it is",
+                    self.chunk.len()
+                )
+            };
+            for one in persistent(self.outbox, &self.chunk).await.with_context(first_missing)? {
+                self.counts.count(one);
+            }
+        }
+        self.chunk.clear();
+        self.in_chunk.clear();
+        if self.shows_progress {
+            eprint!("\r{line} lines");
+            let _ = io::stderr().flush(); // progress is not worth an error
+        }
+        Ok(())
+    }
+
+    fn wrong(&mut self, line: u64, why: &str) {
+        self.counts.wrong += 1;
+        if self.counts.wrong <= TOLD_MAX {
+            self.end_progress();
+            eprintln!("line {line}: {why}");
+        } else if self.counts.wrong == TOLD_MAX + 1 {
+            eprintln!("and more wrong lines, which are only counted");
+        }
+    }
+
+    fn end_progress(&self) {
+        if self.shows_progress {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
+
+/// A deadlock with the receiver beside it is no reason to give up.
+async fn persistent(outbox: &dyn Outbox, chunk: &[NewRegistration]) -> Result<Vec<Registered>, store::Error> {
+    for _ in 1..TRIES_MAX {
+        match outbox.register(chunk).await {
+            Err(store::Error::Conflict(_)) => {}
+            done => return done,
+        }
+    }
+    outbox.register(chunk).await
+}
+
+/// What is wrong with a line as CSV, without what stands in it.
+fn broken(error: &csv::Error) -> &'static str {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { .. } => "does not have as many fields as the header line",
+        csv::ErrorKind::Utf8 { .. } => "is not UTF-8",
+        _ => "cannot be read as CSV",
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    read: u64,
+    new: u64,
+    known: u64,
+    again: u64,
+    wrong: u64,
+}
+
+impl Counts {
+    fn count(&mut self, registered: Registered) {
+        match registered {
+            Registered::New => self.new += 1,
+            Registered::Known => self.known += 1,
+            Registered::Again => self.again += 1,
+        }
+    }
+
+    fn told(&self, dry_run: bool) -> String {
+        let wrong = match self.wrong {
+            0 => String::new(),
+            wrong => format!("; {wrong} lines are wrong and were left out"),
+        };
+        if dry_run {
+            return format!("{} lines would be registered{wrong}\n", self.read);
+        }
+        let (new, known, again) = (self.new, self.known, self.again);
+        format!(
+            "{} registered: {new} new, {known} that the network had spoken of already, {again} registered before{wrong}\n",
+            new + known + again
+        )
+    }
+}

@@ -1,0 +1,171 @@
+//! Who may ask under `/v1`: who shows a token of an operator, in a request that no page of another site made.
+//!
+//! The token's hash is looked up for each request, so that a revocation holds from the next one on. Reading is for
+//! everyone who has a token; whatever else a method does is for operators, and comes as JSON.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, ORIGIN};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Method, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::AdminState;
+use super::problem::Problem;
+use crate::clock::Clock;
+use crate::domain::bearer::Bearer;
+use crate::store::SharedRoster;
+use crate::store::roster::{Operator, Role};
+use crate::telemetry::{Flood, Metrics};
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// What admitting needs.
+pub(super) struct Door {
+    roster: SharedRoster,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+    floods: Mutex<BTreeMap<&'static str, Flood>>,
+}
+
+impl Door {
+    pub(super) fn new(state: &AdminState) -> Self {
+        Door {
+            roster: state.roster.clone(),
+            clock: state.clock.clone(),
+            metrics: state.metrics.clone(),
+            floods: Mutex::default(),
+        }
+    }
+
+    async fn judge(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Operator, Refused> {
+        if is_cross_site(uri, headers) {
+            return Err(Refused::CrossSite);
+        }
+        let bearer = shown(headers)?;
+        let holder = self.roster.operator_of(&bearer.sha256()).await;
+        let operator = holder
+            .map_err(|error| Refused::NoStore(error.into()))?
+            .ok_or(Refused::BadToken)?;
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            if operator.role < Role::Operator {
+                return Err(Refused::OnlyOperators(operator.name));
+            }
+            if !is_json(headers) {
+                return Err(Refused::NotJson);
+            }
+        }
+        Ok(operator)
+    }
+
+    /// Counts a refusal and, within the limit, logs it. Nothing of a token is shown.
+    fn note(&self, refused: &Refused) {
+        let reason = refused.word();
+        self.metrics.admin_request(reason);
+        let now = self.clock.now();
+        let mut floods = self.floods.lock().expect("no one panics while holding it");
+        let line = floods.entry(reason).or_insert(Flood::new(now)).line(now);
+        drop(floods);
+        let Some(suppressed) = line else { return };
+        let operator = match refused {
+            Refused::OnlyOperators(name) => name,
+            _ => "-",
+        };
+        tracing::warn!(reason, operator, suppressed, "refused at the admin API");
+    }
+}
+
+/// Lets a request through that may, with the operator in its extensions.
+pub(super) async fn admit(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
+    match door.judge(request.method(), request.uri(), request.headers()).await {
+        Ok(operator) => {
+            door.metrics.admin_request("admitted");
+            request.extensions_mut().insert(operator);
+            next.run(request).await
+        }
+        Err(refused) => {
+            door.note(&refused);
+            refused.problem().into_response()
+        }
+    }
+}
+
+/// Why a request is not let through.
+enum Refused {
+    CrossSite,
+    NoToken,
+    BadToken,
+    /// A viewer, of that name.
+    OnlyOperators(String),
+    NotJson,
+    NoStore(Problem),
+}
+
+impl Refused {
+    /// The word that the log and the metrics use.
+    fn word(&self) -> &'static str {
+        match self {
+            Refused::CrossSite => "cross_site",
+            Refused::NoToken => "no_token",
+            Refused::BadToken => "bad_token",
+            Refused::OnlyOperators(_) => "only_operators",
+            Refused::NotJson => "not_json",
+            Refused::NoStore(_) => "no_store",
+        }
+    }
+
+    fn problem(self) -> Problem {
+        match self {
+            Refused::CrossSite => Problem::cross_site(),
+            Refused::NoToken => Problem::no_token(),
+            Refused::BadToken => Problem::bad_token(),
+            Refused::OnlyOperators(_) => Problem::only_operators(),
+            Refused::NotJson => Problem::not_json_type(),
+            Refused::NoStore(problem) => problem,
+        }
+    }
+}
+
+/// The one bearer token that is shown (RFC 6750, 2.1; never in the query, which logs keep).
+fn shown(headers: &HeaderMap) -> Result<Bearer, Refused> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(Refused::NoToken);
+    };
+    let text = value.to_str().map_err(|_| Refused::BadToken)?;
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+            Bearer::parse(token.trim()).ok_or(Refused::BadToken)
+        }
+        _ => Err(Refused::NoToken),
+    }
+}
+
+/// A browser says where a page that asks comes from; programs say nothing.
+fn is_cross_site(uri: &Uri, headers: &HeaderMap) -> bool {
+    let is_ours = |site: &[u8]| site == b"same-origin" || site == b"none";
+    let fetched = headers.get_all(SEC_FETCH_SITE).iter();
+    let mut origins = headers.get_all(ORIGIN).iter();
+    let called = uri.authority().map(Authority::as_str);
+    let called = called.or_else(|| headers.get(HOST)?.to_str().ok());
+    fetched.into_iter().any(|site| !is_ours(site.as_bytes()))
+        || origins.any(|origin| {
+            let origin = origin
+                .to_str()
+                .ok()
+                .and_then(|origin| Some(origin.split_once("://")?.1));
+            !matches!((origin, called), (Some(origin), Some(called)) if origin.eq_ignore_ascii_case(called))
+        })
+}
+
+/// `application/json`, with any parameter.
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| {
+        let essence = kind.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/json")
+    })
+}

@@ -1,0 +1,90 @@
+//! `/v1/destinations`: who is told, and how far they are; hold one, or let it go on. Never where it is.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::ask::{Asker, Named, Told};
+use super::deliveries::reason;
+use super::problem::Problem;
+use super::v1::{Api, SharedApi};
+use super::wire::rfc3339;
+use crate::config::settings::DestinationKind;
+use crate::store::outbox::KeptDestination;
+
+/// `GET /v1/destinations`: those of the configuration, and those that were in it once.
+pub(super) async fn list(State(api): State<SharedApi>) -> Result<Json<Value>, Problem> {
+    let kept = api.state.outbox.destinations().await?;
+    let mut all: BTreeMap<&str, Option<&KeptDestination>> = BTreeMap::new();
+    all.extend(api.state.destinations.iter().map(|one| (one.name.as_str(), None)));
+    all.extend(kept.iter().map(|one| (one.name.as_str(), Some(one))));
+    let items: Vec<Value> = all.into_iter().map(|(name, kept)| shown(&api, name, kept)).collect();
+    Ok(Json(json!({ "items": items })))
+}
+
+fn shown(api: &Api, name: &str, kept: Option<&KeptDestination>) -> Value {
+    let configured = api.destination(name);
+    let kind = configured.map(|one| match one.kind {
+        DestinationKind::Webhook(_) => "webhook",
+        DestinationKind::Nats(_) => "nats",
+    });
+    let paused = kept.and_then(|kept| kept.paused.as_ref());
+    json!({
+        "name": name,
+        "configured": configured.is_some(),
+        "kind": kind,
+        "cursor": kept.map(|kept| kept.position.to_string()),
+        "behind": kept.map(|kept| kept.behind),
+        "snapshotting": kept.is_some_and(|kept| kept.is_snapshotting),
+        "open": kept.map(|kept| kept.open),
+        "parked": kept.map(|kept| kept.parked),
+        "oldest_open": kept.and_then(|kept| kept.oldest_open).map(rfc3339),
+        "paused_at": paused.map(|(at, _)| rfc3339(*at)),
+        "paused_reason": paused.map(|(_, reason)| reason),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pausing {
+    reason: Option<String>,
+}
+
+/// `POST /v1/destinations/{name}/pause`: nothing is sent to it from now on; its events go on accruing.
+pub(super) async fn pause(
+    State(api): State<SharedApi>,
+    Asker(operator): Asker,
+    Named(name): Named,
+    Told(pausing): Told<Pausing>,
+) -> Result<Json<Value>, Problem> {
+    let why = format!("{}: {}", operator.name, reason(pausing.reason.as_deref())?);
+    set(&api, &operator.name, &name, Some(&why)).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Resuming {}
+
+/// `POST /v1/destinations/{name}/resume`: what accrued goes out, in order.
+pub(super) async fn resume(
+    State(api): State<SharedApi>,
+    Asker(operator): Asker,
+    Named(name): Named,
+    Told(Resuming {}): Told<Resuming>,
+) -> Result<Json<Value>, Problem> {
+    set(&api, &operator.name, &name, None).await
+}
+
+async fn set(api: &Api, operator: &str, name: &str, why: Option<&str>) -> Result<Json<Value>, Problem> {
+    let kept = api.state.outbox.destinations().await?;
+    if !kept.iter().any(|one| one.name == name) {
+        return Err(Problem::unknown_destination());
+    }
+    let changed = api.state.outbox.pause(name, why).await?;
+    let paused = why.is_some();
+    tracing::info!(operator, destination = name, paused, changed, "pause or resume");
+    Ok(Json(json!({ "name": name, "paused": paused, "changed": changed })))
+}

@@ -1,0 +1,162 @@
+//! `/v1/tokens`: registers what the merchant made, and shows how tokens stand.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::ask::{Ask, Asker, Named, Page, Told};
+use super::problem::Problem;
+use super::v1::SharedApi;
+use super::wire;
+use crate::domain::id::{Namespace, TokenReference};
+use crate::domain::token::Token;
+use crate::store::outbox::{NewRegistration, Standing};
+use crate::store::written::Written;
+
+/// Registrations of one request.
+const ITEMS_MAX: usize = 1_000;
+
+/// One registration, or several.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[derive(Default)]
+pub(super) struct Registering {
+    items: Option<Vec<Written>>,
+    namespace: Option<String>,
+    reference: String,
+    token_requestor_id: Option<String>,
+    merchant_reference: Option<String>,
+    status: Option<String>,
+}
+
+impl Registering {
+    /// The registrations, checked, and whether they came as a list.
+    fn checked(self) -> Result<(Vec<NewRegistration>, bool), Problem> {
+        let Some(items) = self.items else {
+            let one = Written {
+                namespace: self.namespace,
+                reference: self.reference,
+                token_requestor_id: self.token_requestor_id,
+                merchant_reference: self.merchant_reference,
+                status: self.status,
+            };
+            let one = one.checked().map_err(|unfit| Problem::unfit(unfit.field, unfit.why))?;
+            return Ok((vec![one], false));
+        };
+        if !self.reference.is_empty() {
+            return Err(Problem::unfit(
+                "items",
+                "stands beside `reference`: write one or the other",
+            ));
+        }
+        if !(1..=ITEMS_MAX).contains(&items.len()) {
+            return Err(Problem::unfit(
+                "items",
+                format!("must have from 1 to {ITEMS_MAX} entries"),
+            ));
+        }
+        let check = |(index, item): (usize, Written)| {
+            item.checked()
+                .map_err(|unfit| Problem::unfit(format!("items[{index}].{}", unfit.field), unfit.why))
+        };
+        let tokens: Vec<NewRegistration> = items.into_iter().enumerate().map(check).collect::<Result<_, _>>()?;
+        all_different(&tokens)?;
+        Ok((tokens, true))
+    }
+}
+
+/// Two entries for one token would leave open which holds.
+fn all_different(tokens: &[NewRegistration]) -> Result<(), Problem> {
+    let mut seen = BTreeMap::new();
+    for (index, one) in tokens.iter().enumerate() {
+        if let Some(first) = seen.insert(&one.token, index) {
+            let field = format!("items[{index}].reference");
+            return Err(Problem::unfit(field, format!("is the token of items[{first}] too")));
+        }
+    }
+    Ok(())
+}
+
+/// `POST /v1/tokens`: one, or `{"items": […]}`; all or none. A crash here leaves all or none, and a second
+/// try changes nothing.
+pub(super) async fn register(
+    State(api): State<SharedApi>,
+    Asker(operator): Asker,
+    Told(registering): Told<Registering>,
+) -> Result<Json<Value>, Problem> {
+    let (tokens, is_list) = registering.checked()?;
+    let registered = api.state.outbox.register(&tokens).await?;
+    tracing::info!(operator = operator.name, tokens = tokens.len(), "registered");
+    let answer = |(token, registered): (&NewRegistration, _)| {
+        json!({
+            "namespace": token.token.namespace,
+            "token_unique_reference": token.token.reference,
+            "registered": registered,
+        })
+    };
+    let mut answers: Vec<Value> = tokens.iter().zip(registered).map(answer).collect();
+    Ok(Json(match answers.pop() {
+        Some(only) if !is_list => only,
+        last => {
+            answers.extend(last);
+            json!({ "items": answers })
+        }
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Whose {
+    #[serde(default = "mdes")]
+    namespace: Namespace,
+}
+
+fn mdes() -> Namespace {
+    Namespace::Mdes
+}
+
+/// `GET /v1/tokens/{reference}?namespace=`: how it stands, if it was registered or heard of.
+pub(super) async fn show(
+    State(api): State<SharedApi>,
+    Named(reference): Named,
+    Ask(whose): Ask<Whose>,
+) -> Result<Json<Value>, Problem> {
+    let reference = TokenReference {
+        namespace: whose.namespace,
+        reference,
+    };
+    let kept = api.state.store.token(&reference).await?;
+    let registration = api.state.outbox.registration(&reference).await?;
+    let standing = match (kept, registration) {
+        (None, None) => return Err(Problem::unknown_token()),
+        (None, Some(registration)) => Standing {
+            updated_at: registration.registered_at,
+            token: Token::unheard(reference),
+            registration: Some(registration),
+        },
+        (Some(kept), registration) => Standing {
+            token: kept.token,
+            updated_at: kept.updated_at,
+            registration,
+        },
+    };
+    Ok(Json(wire::standing(&standing)))
+}
+
+/// `GET /v1/tokens?after=&limit=`: in the order of their identity; `next` is null after the last.
+pub(super) async fn list(State(api): State<SharedApi>, Ask(page): Ask<Page>) -> Result<Response, Problem> {
+    let limit = page.limit()?;
+    let after = match page.after.as_deref() {
+        Some(cursor) => Some(wire::token_of_cursor(cursor).ok_or_else(Problem::unknown_cursor)?),
+        None => None,
+    };
+    let tokens = api.state.outbox.standing(after.as_ref(), limit).await?;
+    let last = tokens.last().filter(|_| tokens.len() >= limit as usize);
+    let next = last.map(|last| wire::token_cursor(&last.token.reference));
+    let items: Vec<Value> = tokens.iter().map(wire::standing).collect();
+    Ok(Json(json!({ "items": items, "next": next })).into_response())
+}

@@ -1,0 +1,87 @@
+//! What the answers under `/v1` look like; times in RFC 3339, what is not known is null.
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::domain::event::Advice;
+use crate::domain::id::{Namespace, TokenReference};
+use crate::domain::token::Registration;
+use crate::store::outbox::{KeptDelivery, Standing};
+
+/// A token as it stands, and what it was registered with.
+pub(super) fn standing(standing: &Standing) -> Value {
+    let token = &standing.token;
+    let registration = standing.registration.as_ref();
+    let requestor = token.requestor().map(str::to_owned);
+    json!({
+        "namespace": token.reference.namespace,
+        "token_unique_reference": token.reference.reference,
+        "token_requestor_id": requestor.or_else(|| registration?.requestor.clone()),
+        "merchant_reference": registration.and_then(|registration| registration.merchant_reference.as_ref()),
+        "sequence": token.sequence,
+        "status": token.status(),
+        "suspended_by": token.suspended_by().collect::<Vec<_>>(),
+        "status_at": token.status_at().map(rfc3339),
+        "reason_code": token.reason_code(),
+        "advice": Advice::on(token.status()),
+        "provisional": token.is_provisional(),
+        "doubts": token.doubts(),
+        "token_info": token.object("tokenInfo"),
+        "product_config": token.object("productConfig"),
+        "registration": registration.map(registered),
+        "updated_at": rfc3339(standing.updated_at),
+    })
+}
+
+fn registered(registration: &Registration) -> Value {
+    json!({
+        "token_requestor_id": registration.requestor,
+        "merchant_reference": registration.merchant_reference,
+        "status": registration.status,
+        "registered_at": rfc3339(registration.registered_at),
+    })
+}
+
+/// One delivery.
+pub(super) fn delivery(delivery: &KeptDelivery) -> Value {
+    json!({
+        "id": delivery.id,
+        "destination": delivery.destination,
+        "event_id": delivery.event,
+        "event_cursor": delivery.position.to_string(),
+        "type": delivery.kind,
+        "namespace": delivery.token.as_ref().map(|token| token.namespace),
+        "token_unique_reference": delivery.token.as_ref().map(|token| &token.reference),
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "due_at": rfc3339(delivery.due_at),
+        "failing_since": delivery.failing_since.map(rfc3339),
+        "out_of_order": delivery.out_of_order,
+        "replayed": delivery.replayed,
+        "attempted_at": delivery.attempted_at.map(rfc3339),
+        "answer_status": delivery.answer_status,
+        "answer": delivery.answer,
+        "settled_at": delivery.settled_at.map(rfc3339),
+        "settled_by": delivery.settled_by,
+    })
+}
+
+/// A token's place in the order of tokens: `mdes:DM4MMC…`.
+pub(super) fn token_cursor(token: &TokenReference) -> String {
+    format!("{}:{}", token.namespace.as_str(), token.reference)
+}
+
+/// The token that such a place names.
+pub(super) fn token_of_cursor(cursor: &str) -> Option<TokenReference> {
+    let (namespace, reference) = cursor.split_once(':')?;
+    Some(TokenReference {
+        namespace: Namespace::parse(namespace)?,
+        reference: reference.to_owned(),
+    })
+}
+
+/// In full.
+pub(super) fn rfc3339(at: OffsetDateTime) -> String {
+    at.format(&Rfc3339).unwrap_or_else(|_| at.to_string())
+}
