@@ -65,14 +65,10 @@ impl Service {
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>, reread: Reread) -> anyhow::Result<Self> {
         let metrics = Metrics::new();
         let callback = &settings.callback;
-        raise_file_limit(callback.limits.connections_max);
         let keys = Arc::new(Keys::load(settings.keys.clone())?);
         let door = DoorTls::load(&callback.tls, callback.forwarded.as_ref(), clock.clone())?;
         let admin_tls = admin_tls(&settings, &clock)?;
-        let bind = |key, address| Listener::bind(key, address, callback.limits, metrics.clone(), clock.clone());
-        let listener =
-            bind("callback.listen", callback.listen)?.with_proxy_protocol(callback.proxy_protocol_from.clone());
-        let admin_listener = bind("admin.listen", settings.admin.listen)?;
+        let (listener, admin_listener) = listeners(&settings, &clock, &metrics)?;
         let (callback_address, admin_address) = (listener.local_addr(), admin_listener.local_addr());
 
         let memory = store::open(&settings.store, clock.clone()).await?;
@@ -196,6 +192,15 @@ pub fn inbox(settings: &Settings, store: SharedStore, clock: Arc<dyn Clock>) -> 
     let keys = Arc::new(Keys::load(settings.keys.clone())?);
     let (batch, _worker) = Batch::start(store.clone(), bounds(settings), clock.clone(), Metrics::new());
     Ok(Inbox::new(keys, store, batch, reading(settings), clock, new_id))
+}
+
+/// The two ports, taken; nobody is served yet.
+fn listeners(settings: &Settings, clock: &Arc<dyn Clock>, metrics: &Metrics) -> anyhow::Result<(Listener, Listener)> {
+    let callback = &settings.callback;
+    raise_file_limit(callback.limits.connections_max);
+    let bind = |key, address| Listener::bind(key, address, callback.limits, metrics.clone(), clock.clone());
+    let door = bind("callback.listen", callback.listen)?.with_proxy_protocol(callback.proxy_protocol_from.clone());
+    Ok((door, bind("admin.listen", settings.admin.listen)?))
 }
 
 fn admin_tls(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Option<Arc<ServerTls>>> {
