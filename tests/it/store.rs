@@ -11,4 +11,5 @@ mod repeats;
 mod replicas;
 pub mod scene;
 mod schema;
+mod shape;
 mod trouble;
