@@ -14,8 +14,9 @@ use crate::domain::masked::Secret;
 
 /// Asked once of each new connection. The timeouts end what a dead client left behind; the planner
 /// is kept to lookups by key, since a plan made while the tables were empty would scan them when they
-/// are full; nothing is compiled, since up to Postgres 17 a scan that the planner was to avoid and must take looks
-/// dear enough to be; `synchronous_commit = off` is lifted, since an answer means that it is on disk.
+/// are full; where it must scan all the same, it believes that to be so dear that it would compile the
+/// statement first, which takes longer than the rest; `synchronous_commit = off` is lifted, since an answer
+/// means that it is on disk.
 const SET_UP: &str = "\
 -- connect: is this the primary, and may we write; from here on with our limits
 select
