@@ -6,6 +6,7 @@ mod support;
 mod arrows;
 mod batch;
 mod door;
+mod egress;
 mod envelope;
 mod hostile;
 mod operator;
