@@ -4,6 +4,7 @@
 //! 2 if the call or the configuration is wrong. Results go to standard output, logs to standard error.
 
 mod check;
+mod destinations;
 mod dev;
 mod inspect;
 mod keys;
@@ -13,6 +14,7 @@ mod quarantine;
 mod serve;
 pub mod simulate;
 mod token;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -77,6 +79,10 @@ enum Command {
     Token(token::TokenArgs),
     /// What came in and could not be used: look at it, read it again, or set it aside.
     Quarantine(quarantine::QuarantineArgs),
+    /// The merchant's own systems that are told: make a secret for one.
+    Destinations(destinations::DestinationsArgs),
+    /// Check a webhook's signature, or say what is wrong with it.
+    Verify(verify::VerifyArgs),
 }
 
 /// Runs the command and says how it went.
@@ -107,6 +113,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Inspect(args) => inspect::run(args, configured_keys(&cli, &args.key_files)?),
         Command::Token(args) => token::run(args, &load(&cli)?).await,
         Command::Quarantine(args) => quarantine::run(args, &load(&cli)?, now).await,
+        Command::Destinations(args) => destinations::run(args),
+        Command::Verify(args) => verify::run(args, now),
     }
 }
 

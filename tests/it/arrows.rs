@@ -55,6 +55,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "clock",
             "config",
+            "delivery",
             "domain",
             "inbox",
             "keys",

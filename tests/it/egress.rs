@@ -8,6 +8,7 @@ mod resolving;
 mod signing;
 mod sink;
 mod tls;
+mod verifying;
 mod webhook;
 
 use std::sync::Arc;
