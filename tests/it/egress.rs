@@ -7,6 +7,7 @@ mod proxy;
 mod resolving;
 mod signing;
 mod sink;
+mod snippets;
 mod tls;
 mod verifying;
 mod webhook;
