@@ -1,5 +1,8 @@
 //! `destinations`: who is told, and how far they are; hold one, or let it go on.
 
+mod secret;
+mod test;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
@@ -9,6 +12,7 @@ use serde_json::json;
 
 use super::output::{self, dash, rfc3339, table, time};
 use super::{NOT_WELL, open_memory};
+use crate::config;
 use crate::config::settings::Settings;
 use crate::store::outbox::{KeptDestination, Outbox};
 use crate::store::{Memory, Store};
@@ -16,6 +20,8 @@ use crate::store::{Memory, Store};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  mdes-receiver destinations secret > orders.secret                            # a new one, for `secret_files`
+  mdes-receiver destinations test orders                                       # does it take what we send
   mdes-receiver destinations list
   mdes-receiver destinations pause orders --because \"they deploy until 15:00\"   # its events go on accruing
   mdes-receiver destinations resume orders                                     # they go out, in order")]
@@ -26,6 +32,13 @@ pub(super) struct DestinationsArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a new secret for a webhook, and print it.
+    Secret(secret::SecretArgs),
+    /// Send a test event, once, and show the answer; it touches no token, and nothing is kept of it.
+    Test {
+        /// Its name in the configuration.
+        name: String,
+    },
     /// Those of the configuration, and those that were in it once.
     List {
         /// For programs.
@@ -47,12 +60,22 @@ enum Command {
     },
 }
 
-pub(super) async fn run(args: &DestinationsArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
-    let memory = open_memory(settings).await?;
+pub(super) async fn run(
+    args: &DestinationsArgs,
+    settings: impl FnOnce() -> Result<Settings, config::Error>,
+) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        Command::Secret(args) => return secret::run(args),
+        Command::Test { name } => return test::run(name, &settings()?).await,
+        _ => {}
+    }
+    let settings = settings()?;
+    let memory = open_memory(&settings).await?;
     let done = match &args.command {
-        Command::List { json } => list(&memory, settings, *json).await,
         Command::Pause { name, because } => pause(&memory, name, because).await,
         Command::Resume { name } => set(&memory, name, None).await,
+        Command::List { json: true } => list(&memory, &settings, true).await,
+        _ => list(&memory, &settings, false).await,
     };
     memory.close().await;
     done

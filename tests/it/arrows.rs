@@ -57,6 +57,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "clock",
             "config",
+            "delivery",
             "domain",
             "inbox",
             "keys",

@@ -7,6 +7,7 @@ mod arrows;
 mod batch;
 mod deliver;
 mod door;
+mod egress;
 mod envelope;
 mod hostile;
 mod operator;

@@ -1,0 +1,85 @@
+//! `destinations test`: one event that means nothing, sent as any other would be.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use time::OffsetDateTime;
+
+use crate::cli::NOT_WELL;
+use crate::clock::{Clock, SystemClock, new_id};
+use crate::config::settings::Settings;
+use crate::delivery::{self, Outgoing, Sent};
+use crate::domain::event::{Advice, Attempt, Event, EventData, EventType, VERSION};
+use crate::domain::id::{EventId, Namespace};
+
+pub(super) async fn run(name: &str, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let names: Vec<&str> = settings.destinations.iter().map(|one| one.name.as_str()).collect();
+    let one = settings.destinations.iter().find(|one| one.name == name);
+    let one = one.with_context(|| format!("no destination `{name}` in the configuration; there is: {}", names.join(", ")))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let now = clock.now();
+    let destination = delivery::open(one, &clock)?;
+    match destination.send(&outgoing(now)).await {
+        Sent::Taken(answer) => {
+            println!("{name} took it{}", said(answer.status, &answer.text));
+            Ok(ExitCode::SUCCESS)
+        }
+        Sent::Gone(answer) => {
+            println!("{name} is gone{}", said(answer.status, &answer.text));
+            Ok(ExitCode::from(NOT_WELL))
+        }
+        Sent::Failed { answer, class, .. } => {
+            println!("{name} did not take it ({}){}", class.as_str(), said(answer.status, &answer.text));
+            Ok(ExitCode::from(NOT_WELL))
+        }
+    }
+}
+
+fn said(status: Option<u16>, text: &str) -> String {
+    let status = status.map(|status| format!(", status {status}")).unwrap_or_default();
+    let text = if text.is_empty() { String::new() } else { format!(": {text}") };
+    format!("{status}{text}")
+}
+
+fn outgoing(now: OffsetDateTime) -> Outgoing {
+    let event = event(now);
+    Outgoing {
+        id: event.id,
+        kind: event.kind,
+        token: None,
+        requestor: None,
+        now,
+        body: event.body(&Attempt::default()).to_string().into(),
+    }
+}
+
+/// Of no token: its reference is empty.
+fn event(now: OffsetDateTime) -> Event {
+    Event {
+        id: EventId(new_id(now)),
+        kind: EventType::Test,
+        version: VERSION,
+        timestamp: now,
+        data: EventData {
+            namespace: Namespace::Mdes,
+            token_unique_reference: String::new(),
+            token_requestor_id: None,
+            merchant_reference: None,
+            sequence: 0,
+            index: 1,
+            of: 1,
+            state_changed: false,
+            status: None,
+            previous_status: None,
+            suspended_by: Vec::new(),
+            reason_code: None,
+            status_at: None,
+            received_at: now,
+            changes: Vec::new(),
+            notification_id: None,
+            flags: Vec::new(),
+            advice: Advice::None,
+        },
+    }
+}
