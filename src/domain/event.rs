@@ -7,6 +7,9 @@ mod advice;
 mod subscription;
 mod telling;
 
+#[cfg(test)]
+mod schemas;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -92,7 +95,7 @@ pub struct Event {
     /// What happened.
     #[serde(rename = "type")]
     pub kind: EventType,
-    /// [`VERSION`].
+    /// The version of this form: within it fields may be added; none goes, and none changes its meaning.
     pub version: u32,
     /// When it was recorded.
     #[serde(with = "time::serde::rfc3339")]

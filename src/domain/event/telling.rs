@@ -150,3 +150,6 @@ fn only(decision: &Decision, concerns: impl Fn(&Change) -> bool) -> Vec<Change> 
     let changes = decision.changes.iter();
     changes.filter(|change| concerns(change)).cloned().collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,9 +46,9 @@ impl Verdict {
 pub struct Change {
     /// What changed.
     pub field: FieldName,
-    /// What it was; `None` if we did not know, or it was not set.
+    /// What it was; nothing if we did not know, or it was not set.
     pub from: Option<Value>,
-    /// What it is; `None` if it was cleared.
+    /// What it is; nothing if it was cleared.
     pub to: Option<Value>,
 }
 

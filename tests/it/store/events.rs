@@ -1,14 +1,17 @@
 //! What `record` tells, and how it is read: in the order of commits, without gaps, there exactly when the change is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mdes_receiver::clock::ManualClock;
-use mdes_receiver::domain::event::{Advice, Event, EventType};
+use mdes_receiver::domain::event::{Advice, Attempt, Current, Event, EventType};
 use mdes_receiver::domain::notification::{Flag, Windows};
 use mdes_receiver::store::{Memory, Outbox as _, SharedStore, Store as _};
 
+use serde_json::json;
+
 use super::scene::*;
+use super::shape;
 use crate::support::Database;
 
 promises!(
@@ -21,6 +24,7 @@ promises!(
     what_went_by_age_leaves_a_trace,
     whoever_reads_the_table_finds_what_a_destination_gets,
     the_bell_rings_in_this_process,
+    every_event_is_as_its_schema_says,
 );
 
 async fn memory(database: &Database) -> Arc<Memory> {
@@ -301,4 +305,61 @@ async fn who_listens_takes_no_connection_from_who_works() {
     let store: SharedStore = memory.clone();
     record(&store, &told("r-1", vec![said("A", "ACTIVE", "09:00")])).await;
     task.abort();
+}
+
+/// A life that makes an event of every type that a change can make.
+fn a_life() -> Vec<Vec<mdes_receiver::domain::notification::Statement>> {
+    let held = |status, clock, field: &str, value: &str| with(said("A", status, clock), field, value);
+    let first = held("ACTIVE", "01:00", "tokenInfo.tokenExpiry", "1129");
+    let first = with(first, "productConfig.shortDescription", "a");
+    let mut others = said("A", "SUSPENDED", "03:00");
+    others.suspended_by.insert("CARDHOLDER".to_owned());
+    let number = with(
+        held("ACTIVE", "05:00", "tokenInfo.accountPanSuffix", "0022"),
+        "productConfig.shortDescription",
+        "b",
+    );
+    let mut untimed = said("B", "SUSPENDED", "03:00");
+    (untimed.instant, untimed.reason_code) = (None, None);
+    vec![
+        vec![with(first, "tokenRequestorId", "50100000001")],
+        vec![said("A", "SUSPENDED", "02:00"), hashed(others)],
+        vec![said("A", "ACTIVE", "04:00"), number],
+        vec![held("ACTIVE", "06:00", "tokenInfo.tokenExpiry", "1132")],
+        vec![held("ACTIVE", "07:00", "tokenInfo.tokenNumber", "····1234")],
+        vec![said("A", "PAUSED", "08:00"), said("A", "DEACTIVATED", "09:00")],
+        vec![said("A", "ACTIVE", "10:00"), hashed(untimed)],
+    ]
+}
+
+async fn every_event_is_as_its_schema_says(database: Database) {
+    let memory = memory(&database).await;
+    let store: SharedStore = memory.clone();
+    for (n, statements) in a_life().into_iter().enumerate() {
+        record(&store, &told(&format!("r-{n}"), statements)).await;
+    }
+    let attempt = Attempt {
+        current: Some(Current {
+            sequence: 9,
+            status: None,
+            provisional: true,
+        }),
+        out_of_order: true,
+        replayed: true,
+    };
+    let events = all(&memory).await;
+    for event in &events {
+        let file = format!("docs/events/{}.schema.json", event.kind.as_str());
+        let schema = std::fs::read_to_string(file).expect("every type has its schema");
+        let schema: serde_json::Value = serde_json::from_str(&schema).expect("JSON");
+        for attempt in [&attempt, &Attempt::default()] {
+            let body = event.body(attempt);
+            assert_eq!(shape::faults(&schema, &body), Vec::<String>::new(), "{body}");
+            let other = json!({ "type": "token.other", "data": { "sequence": -1 } });
+            assert!(shape::faults(&schema, &other).len() > 3, "{other} is no such event");
+        }
+    }
+    let kinds: BTreeSet<EventType> = events.iter().map(|event| event.kind).collect();
+    let not_of_a_change = [EventType::TokenSnapshot, EventType::Test];
+    assert_eq!(kinds.len(), EventType::ALL.len() - not_of_a_change.len(), "{kinds:?}");
 }
