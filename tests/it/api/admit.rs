@@ -31,7 +31,7 @@ const READ: [&str; 6] = [
 async fn a_token_is_asked_for_before_anything_else(database: Database) {
     let world = World::over(database).await;
     let stranger = Caller::stranger(&world);
-    for path in READ.iter().chain(&["/v1", "/v1/", "/v1/nowhere", "/v1/tokens/x"]) {
+    for path in READ.iter().chain(&["/v1", "/v1/nowhere", "/v1/tokens/x"]) {
         let refused = stranger.get(path).await;
         assert_eq!(refused.problem(), "401 no-token", "{path}");
         assert!(refused.header("www-authenticate").starts_with("Bearer "));
@@ -82,7 +82,7 @@ async fn a_token_is_good_until_it_expires_or_is_revoked(database: Database) {
 async fn a_viewer_looks_and_does_not_act(database: Database) {
     let world = World::over(database).await;
     let viewer = Caller::viewer(&world).await;
-    for path in READ.iter().filter(|path| !path.ends_with("stream")) {
+    for path in ["/v1/tokens", "/v1/tokens/export", "/v1/events"] {
         assert_eq!(viewer.get(path).await.status, 200, "{path}");
     }
     for path in [
