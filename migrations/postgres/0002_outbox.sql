@@ -96,13 +96,15 @@ comment on column destinations.paused_reason is 'Why: it answered 410, or a pers
 
 create table deliveries (
   id              bigint      generated always as identity primary key,
-  destination     text        not null references destinations,
+  destination     text        not null,
   event_position  bigint      not null,
   lane            text        collate "C" not null,
   stops           boolean     not null,
   replayed        boolean     not null,
   state           text        not null check (state in ('due', 'leased', 'parked', 'delivered', 'skipped')),
+  waits           boolean     not null,
   attempts        integer     not null default 0 check (attempts >= 0),
+  tries           integer     not null default 0 check (tries >= 0),
   due_at          timestamptz not null,
   failing_since   timestamptz,
   out_of_order    boolean     not null default false,
@@ -118,19 +120,27 @@ create table deliveries (
 with (fillfactor = 70);
 
 create unique index deliveries_event on deliveries (event_position, destination) where not replayed;
-create index deliveries_due on deliveries (destination, due_at) where state in ('due', 'leased');
-create index deliveries_lane on deliveries (destination, lane, event_position) where state in ('due', 'leased', 'parked');
+-- First tries and further tries apart, so that neither hides behind a crowd of the other; what waits is in neither.
+create index deliveries_first on deliveries (destination, due_at, id)
+  where state in ('due', 'leased') and not waits and attempts = 0;
+create index deliveries_again on deliveries (destination, due_at, id)
+  where state in ('due', 'leased') and not waits and attempts > 0;
+create index deliveries_lane on deliveries (destination, lane, id) where state in ('due', 'leased', 'parked');
+create index deliveries_stops on deliveries (destination, lane, id)
+  where state in ('due', 'leased', 'parked') and stops;
 
 comment on table deliveries is 'Each event on its way to each destination that asked for it';
-comment on column deliveries.id is 'Ours, counted up';
+comment on column deliveries.id is 'Ours, counted up; the order within a lane';
 comment on column deliveries.destination is 'To whom';
 comment on column deliveries.event_position is 'Which event';
 comment on column deliveries.lane is 'What is kept in order: the token, as its namespace and reference; or the event itself, if it speaks of no token';
-comment on column deliveries.stops is 'As the event''s';
+comment on column deliveries.stops is 'It may overtake what is stuck: as the event''s, but never a replayed one';
 comment on column deliveries.replayed is 'It goes once more because someone asked for it';
 comment on column deliveries.state is 'due, leased (being sent), parked (waits for a person, and its lane with it), delivered, skipped (by a person)';
+comment on column deliveries.waits is 'An earlier one of its lane is open, and it may not overtake it: it is not looked at until that one is settled';
 comment on column deliveries.attempts is 'How often it was sent, or begun to be; the number of the attempt that holds the lease';
-comment on column deliveries.due_at is 'When it may be sent next; of a leased one, when the lease ends';
+comment on column deliveries.tries is 'How many attempts failed since the schedule of retries began, which it does anew when a person retries it';
+comment on column deliveries.due_at is 'When it may be sent next, unless it waits; of a leased one, when the lease ends';
 comment on column deliveries.failing_since is 'When the first of its attempts failed; null: none did';
 comment on column deliveries.out_of_order is 'Its newest attempt overtook earlier ones of its lane';
 comment on column deliveries.attempted_at is 'When the newest attempt ended';

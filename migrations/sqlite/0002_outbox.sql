@@ -50,13 +50,15 @@ create table destinations (
 
 create table deliveries (
   id              integer     primary key autoincrement,
-  destination     text        not null references destinations,
+  destination     text        not null,
   event_position  integer     not null,
   lane            text        not null,
   stops           integer     not null check (stops in (0, 1)),
   replayed        integer     not null check (replayed in (0, 1)),
   state           text        not null check (state in ('due', 'leased', 'parked', 'delivered', 'skipped')),
+  waits           integer     not null check (waits in (0, 1)),
   attempts        integer     not null default 0 check (attempts >= 0),
+  tries           integer     not null default 0 check (tries >= 0),
   due_at          text        not null,
   failing_since   text,
   out_of_order    integer     not null default 0 check (out_of_order in (0, 1)),
@@ -70,8 +72,13 @@ create table deliveries (
 ) strict;
 
 create unique index deliveries_event on deliveries (event_position, destination) where not replayed;
-create index deliveries_due on deliveries (destination, due_at) where state in ('due', 'leased');
-create index deliveries_lane on deliveries (destination, lane, event_position) where state in ('due', 'leased', 'parked');
+create index deliveries_first on deliveries (destination, due_at, id)
+  where state in ('due', 'leased') and not waits and attempts = 0;
+create index deliveries_again on deliveries (destination, due_at, id)
+  where state in ('due', 'leased') and not waits and attempts > 0;
+create index deliveries_lane on deliveries (destination, lane, id) where state in ('due', 'leased', 'parked');
+create index deliveries_stops on deliveries (destination, lane, id)
+  where state in ('due', 'leased', 'parked') and stops;
 
 create table operators (
   name        text        primary key,

@@ -154,7 +154,7 @@ pub struct KeptDestination {
     pub is_snapshotting: bool,
     /// Since when and why nothing is sent to it.
     pub paused: Option<(OffsetDateTime, String)>,
-    /// Its open deliveries: due or being sent.
+    /// Its open deliveries: due, being sent or parked.
     pub open: u64,
     /// Of them, those that wait for a person.
     pub parked: u64,
@@ -186,6 +186,8 @@ pub struct Turn<'a> {
 pub struct Settlement {
     /// Of which delivery.
     pub delivery: DeliveryId,
+    /// The position of its event, as it was claimed: a database that fell over may have given the id to another.
+    pub position: u64,
     /// The attempt, by the number that it was claimed under; if another has been made since, this one comes too late.
     pub attempt: u32,
     /// What became of it.
@@ -216,8 +218,10 @@ pub struct Turned {
 pub struct Claimed {
     /// Its id.
     pub delivery: DeliveryId,
-    /// The number of this attempt, from 1.
+    /// The number of this attempt, from 1: what its settlement is known by.
     pub attempt: u32,
+    /// Its place in the schedule of retries, from 1: a failure counts, and a person's retry begins anew.
+    pub tries: u32,
     /// What to send.
     pub event: KeptEvent,
     /// The token as it stands now; `None` if the event speaks of none.

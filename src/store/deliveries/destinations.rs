@@ -1,0 +1,192 @@
+//! Destinations: their cursors, and whether they are sent to.
+
+use time::OffsetDateTime;
+
+use crate::store::Error;
+use crate::store::outbox::{KeptDestination, Start};
+use crate::store::row::row;
+use crate::store::session::{Session, Sql, execute, fetch};
+use crate::store::values::Stamp;
+
+/// `$2`: with what is kept; `$3`: with a snapshot.
+const ENROL: Sql = Sql::same(
+    "\
+-- enrol: a cursor for a destination that has none
+insert into destinations (name, position, snapshot, enrolled_at)
+select
+  $1,
+  case when $2 then coalesce((select min(position) - 1 from events), head.position) else head.position end,
+  case when $3 then '' end,
+  $4
+from events_head as head
+where only_row
+on conflict do nothing
+",
+);
+
+/// What rests on [`super::lanes`] alone is looked over where a worker starts.
+const LOOK_OVER: Sql = Sql::same(
+    "\
+-- enrol: what waits for nothing waits no more
+update deliveries
+set waits = false
+where destination = $1
+  and state in ('due', 'leased', 'parked')
+  and waits
+  and not exists (
+    select 1
+    from deliveries as earlier
+    where earlier.destination = deliveries.destination
+      and earlier.lane = deliveries.lane
+      and earlier.id < deliveries.id
+      and earlier.state in ('due', 'leased', 'parked'))
+",
+);
+
+const LOCK: Sql = Sql {
+    postgres: "\
+-- destination: whoever changes its deliveries holds this lock
+select position, snapshot, paused_reason
+from destinations
+where name = $1
+for no key update
+",
+    sqlite: "\
+-- destination: how far it has come (the one writer holds the lock)
+select position, snapshot, paused_reason
+from destinations
+where name = $1
+",
+};
+
+const DESTINATIONS: Sql = Sql::same(
+    "\
+-- destinations: each with what lies before it
+select
+  name, destinations.position, head.position - destinations.position as behind,
+  snapshot is not null as is_snapshotting, paused_at, paused_reason,
+  coalesce(work.open, 0) as open, coalesce(work.parked, 0) as parked, work.oldest_open
+from destinations
+cross join events_head as head
+left join (
+  select
+    destination, count(*) as open, count(case when state = 'parked' then 1 end) as parked,
+    min(created_at) as oldest_open
+  from deliveries
+  where state in ('due', 'leased', 'parked')
+  group by destination
+) as work on work.destination = destinations.name
+order by name
+",
+);
+
+const PAUSE: Sql = Sql::same(
+    "\
+-- pause: send nothing to it from now on
+update destinations
+set paused_at = $3, paused_reason = $2
+where name = $1
+  and paused_at is null
+",
+);
+
+const RESUME: Sql = Sql::same(
+    "\
+-- pause: go on sending to it
+update destinations
+set paused_at = null, paused_reason = null
+where name = $1
+  and paused_at is not null
+",
+);
+
+/// A destination under its lock.
+pub(super) struct Locked {
+    /// How far it has come.
+    pub position: i64,
+    /// Up to which token its snapshot has come; `None`: there is none, or it is done.
+    pub snapshot: Option<String>,
+    /// Why nothing is sent to it, if so.
+    pub paused_reason: Option<String>,
+}
+
+row! {
+    struct KeptRow {
+        name: String,
+        position: i64,
+        behind: i64,
+        is_snapshotting: bool,
+        paused_at: Option<Stamp>,
+        paused_reason: Option<String>,
+        open: i64,
+        parked: i64,
+        oldest_open: Option<Stamp>,
+    }
+}
+
+/// Makes a destination's cursor if it has none. Events that are being committed meanwhile lie ahead of it.
+pub(in crate::store) async fn enrol(
+    session: &mut Session,
+    destination: &str,
+    start: Start,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    let (beginning, snapshot) = (start == Start::Beginning, start == Start::Snapshot);
+    let made = execute!(session, ENROL, destination, beginning, snapshot, Stamp(now))? == 1;
+    if !made {
+        lock(session, destination).await?;
+        execute!(session, LOOK_OVER, destination)?;
+    }
+    Ok(made)
+}
+
+/// Takes the lock of a destination that is enrolled, until the transaction ends.
+pub(super) async fn lock(session: &mut Session, destination: &str) -> Result<Locked, Error> {
+    let rows: Vec<(i64, Option<String>, Option<String>)> = fetch!(session, LOCK, destination)?;
+    let missing = || Error::Conflict(format!("destination `{destination}` is not enrolled yet"));
+    let (position, snapshot, paused_reason) = rows.into_iter().next().ok_or_else(missing)?;
+    Ok(Locked {
+        position,
+        snapshot,
+        paused_reason,
+    })
+}
+
+/// All destinations that were ever enrolled.
+pub(in crate::store) async fn destinations(session: &mut Session) -> Result<Vec<KeptDestination>, Error> {
+    let rows: Vec<KeptRow> = fetch!(session, DESTINATIONS)?;
+    let kept = |row: KeptRow| KeptDestination {
+        name: row.name,
+        position: row.position.unsigned_abs(),
+        behind: row.behind.unsigned_abs(),
+        is_snapshotting: row.is_snapshotting,
+        paused: row.paused_at.map(|at| at.0).zip(row.paused_reason),
+        open: row.open.unsigned_abs(),
+        parked: row.parked.unsigned_abs(),
+        oldest_open: row.oldest_open.map(|at| at.0),
+    };
+    Ok(rows.into_iter().map(kept).collect())
+}
+
+/// Stops sending to a destination, or goes on with it.
+pub(in crate::store) async fn pause(
+    session: &mut Session,
+    destination: &str,
+    why: Option<&str>,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    match why {
+        Some(why) => stop(session, destination, why, now).await,
+        None => Ok(execute!(session, RESUME, destination)? == 1),
+    }
+}
+
+/// Stops sending to it; says whether that was a change.
+pub(super) async fn stop(
+    session: &mut Session,
+    destination: &str,
+    why: &str,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    Ok(execute!(session, PAUSE, destination, why, Stamp(now))? == 1)
+}

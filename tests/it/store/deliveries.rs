@@ -1,0 +1,9 @@
+//! What the store promises of deliveries: order within a token, nothing lost, nothing held by two.
+
+mod acts;
+mod claims;
+mod cursors;
+mod model;
+mod overtaking;
+mod scene;
+mod snapshots;
