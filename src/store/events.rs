@@ -27,6 +27,7 @@ from head
 cross join unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) with ordinality as told (
   id, type, namespace, token_unique_reference, token_requestor_id, sequence, stops, notification_id,
   token_index, only_for, recorded_at, body, place)
+returning position
 ",
     sqlite: "\
 -- append: what is told, behind all that was told before (the one writer holds the head)
@@ -40,6 +41,7 @@ select
   value -> 'body'
 from events_head as head
 cross join json_each($1) as told
+returning position
 ",
 };
 
@@ -97,7 +99,11 @@ pub(super) async fn append(session: &mut Session, rows: &[EventRow<'_>]) -> Resu
     if rows.is_empty() {
         return Ok(());
     }
-    session.execute_batch(APPEND, rows).await?;
+    let placed: Vec<(i64,)> = session.fetch_batch(APPEND, rows).await?;
+    if placed.len() != rows.len() {
+        // A change that nobody is told of must not be committed.
+        return Err(Error::Corrupt("events_head has no row".to_owned()));
+    }
     if let Session::Sqlite(_) = session {
         execute!(session, Sql::same(COUNT_UP), rows.len() as i64)?;
     }

@@ -12,4 +12,5 @@ mod repeats;
 mod replicas;
 pub mod scene;
 mod schema;
+mod shape;
 mod trouble;

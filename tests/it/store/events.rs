@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mdes_receiver::clock::ManualClock;
 use mdes_receiver::domain::event::{Advice, Attempt, Current, Event, EventType};
 use mdes_receiver::domain::notification::{Flag, Windows};
-use mdes_receiver::store::{Memory, Outbox as _, SharedStore, Store as _};
+use mdes_receiver::store::{Error, Memory, Outbox as _, SharedStore};
 
 use serde_json::json;
 
@@ -17,6 +17,7 @@ use crate::support::Database;
 promises!(
     a_change_is_told_with_what_is_known_of_the_token,
     what_is_refused_tells_nothing_and_takes_no_position,
+    a_change_that_cannot_be_told_is_not_made,
     a_repeat_tells_nothing,
     the_statements_of_a_batch_are_told_in_their_order,
     who_reads_while_others_commit_skips_nothing,
@@ -92,6 +93,20 @@ async fn what_is_refused_tells_nothing_and_takes_no_position(database: Database)
         words(&all(&memory).await),
         [("A", "token.observed", 1), ("A", "token.activated", 1)]
     );
+}
+
+async fn a_change_that_cannot_be_told_is_not_made(database: Database) {
+    let store = database.open().await;
+    let recording = told("r-1", vec![said("A", "ACTIVE", "09:00")]);
+    database.execute("delete from events_head").await;
+    let refused = store
+        .record(std::slice::from_ref(&recording), &Windows::default())
+        .await;
+    assert!(matches!(refused, Err(Error::Corrupt(_))), "{refused:?}");
+    assert_eq!(store.tokens(None, 10).await.expect("the store answers"), []);
+    assert_eq!(store.notification(recording.id).await.expect("the store answers"), None);
+    database.execute("insert into events_head (position) values (0)").await;
+    assert_eq!(outcomes(&record(&store, &recording).await)[0].sequence, 1);
 }
 
 async fn a_repeat_tells_nothing(database: Database) {

@@ -119,7 +119,7 @@ fn hear(token: &Token, statement: &Statement, minute: i64) -> Decision {
 
 fn registration(word: &str) -> Option<Registration> {
     let status = STATUSES.contains(&word).then(|| Status::from(word.to_owned()));
-    (word != "no").then(|| Registration {
+    (word != "no").then_some(Registration {
         requestor: None,
         merchant_reference: None,
         status,
