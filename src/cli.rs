@@ -16,6 +16,7 @@ mod quarantine;
 mod serve;
 pub mod simulate;
 mod token;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -87,6 +88,8 @@ enum Command {
     Destinations(destinations::DestinationsArgs),
     /// Who may ask the admin API: make a token, or take it away.
     Operators(operators::OperatorsArgs),
+    /// Check a webhook's signature, or say what is wrong with it.
+    Verify(verify::VerifyArgs),
 }
 
 /// Runs the command and says how it went.
@@ -118,8 +121,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Token(args) => token::run(args, &load(&cli)?).await,
         Command::Quarantine(args) => quarantine::run(args, &load(&cli)?, now).await,
         Command::Deliveries(args) => deliveries::run(args, &load(&cli)?).await,
-        Command::Destinations(args) => destinations::run(args, &load(&cli)?).await,
+        Command::Destinations(args) => destinations::run(args, || load(&cli)).await,
         Command::Operators(args) => operators::run(args, &load(&cli)?, now).await,
+        Command::Verify(args) => verify::run(args, now),
     }
 }
 

@@ -1,7 +1,8 @@
-//! The door: who may come in, and how long they may take.
+//! The door: who may come in, and how long they may take; and the way out.
 //!
 //! It demands TLS and a client certificate, proves who is calling, and hands on requests that bear a
 //! [`peer::Caller`]. It knows nothing of what a request says, and a stranger's bytes never reach HTTP.
+//! Out goes what the guard of [`egress`] lets through.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -12,8 +13,10 @@
 //! | [`proxy`] | the PROXY protocol of a TCP balancer |
 //! | [`forwarded`] | the certificate header of a balancer that ends TLS |
 //! | [`refusals`] | one line and one count for each refusal |
+//! | [`egress`] | the only HTTP client: guarded, bounded, live |
 
 mod connection;
+pub mod egress;
 mod entry;
 pub mod file_limit;
 pub mod forwarded;

@@ -1,5 +1,7 @@
 //! `destinations`: who is told, and how far they are; hold one, or let it go on.
 
+mod secret;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
@@ -9,6 +11,7 @@ use serde_json::json;
 
 use super::output::{self, dash, rfc3339, table, time};
 use super::{NOT_WELL, open_memory};
+use crate::config;
 use crate::config::settings::Settings;
 use crate::store::outbox::{KeptDestination, Outbox};
 use crate::store::{Memory, Store};
@@ -45,14 +48,25 @@ enum Command {
         /// Its name in the configuration.
         name: String,
     },
+    /// Make a new secret for a webhook, and print it.
+    Secret(secret::SecretArgs),
 }
 
-pub(super) async fn run(args: &DestinationsArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
-    let memory = open_memory(settings).await?;
+/// `settings` are read only where a store is looked at.
+pub(super) async fn run(
+    args: &DestinationsArgs,
+    settings: impl FnOnce() -> Result<Settings, config::Error>,
+) -> anyhow::Result<ExitCode> {
+    if let Command::Secret(args) = &args.command {
+        return secret::run(args);
+    }
+    let settings = settings()?;
+    let memory = open_memory(&settings).await?;
     let done = match &args.command {
-        Command::List { json } => list(&memory, settings, *json).await,
+        Command::List { json } => list(&memory, &settings, *json).await,
         Command::Pause { name, because } => pause(&memory, name, because).await,
         Command::Resume { name } => set(&memory, name, None).await,
+        Command::Secret(args) => secret::run(args),
     };
     memory.close().await;
     done

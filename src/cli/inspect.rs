@@ -66,7 +66,8 @@ const RULES: Reading = Reading {
     },
 };
 
-fn body(file: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+/// A file, or the standard input, up to a bound.
+pub(super) fn body(file: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
     let from: Box<dyn Read> = match file.to_str() {
         Some("-") => Box::new(std::io::stdin().lock()),

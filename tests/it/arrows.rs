@@ -56,6 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "clock",
             "config",
+            "delivery",
             "domain",
             "inbox",
             "keys",

@@ -7,6 +7,7 @@ mod api;
 mod arrows;
 mod batch;
 mod door;
+mod egress;
 mod envelope;
 mod hostile;
 mod operator;
