@@ -54,7 +54,10 @@ impl Follower {
         let (Some(scheme), Some(authority)) = (url.scheme_str(), url.authority()) else {
             bail!("--url must be http://HOST:PORT or https://HOST:PORT");
         };
-        ensure!(url.path().len() <= 1 && url.query().is_none(), "--url has no path: the paths are the receiver's");
+        ensure!(
+            url.path().len() <= 1 && url.query().is_none(),
+            "--url has no path: the paths are the receiver's"
+        );
         let host = authority.host().trim_matches(['[', ']']).to_owned();
         let tls = match (scheme, ca) {
             ("http", None) => None,

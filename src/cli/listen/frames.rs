@@ -43,7 +43,11 @@ impl Frames {
             let end = self.bytes.windows(2).position(|two| two == b"\n\n")?;
             let frame: Vec<u8> = self.bytes.drain(..end + 2).collect();
             let frame = String::from_utf8_lossy(&frame);
-            let field = |name: &str| frame.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+            let field = |name: &str| {
+                frame
+                    .lines()
+                    .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+            };
             if let Some(id) = field("id") {
                 self.seen = Some(id.to_owned());
             }
@@ -64,7 +68,8 @@ mod tests {
 
     #[test]
     fn an_event_is_told_when_it_is_whole_however_it_was_cut() {
-        let stream = b"retry: 1000\nid: 6\n\n: here\nid: 6\n\nid: 7\nevent: token.suspended\ndata: {\"id\":1}\n\nid: 8\n";
+        let stream =
+            b"retry: 1000\nid: 6\n\n: here\nid: 6\n\nid: 7\nevent: token.suspended\ndata: {\"id\":1}\n\nid: 8\n";
         let mut frames = Frames::default();
         let mut told = Vec::new();
         for byte in stream {
