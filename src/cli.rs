@@ -9,6 +9,7 @@ mod destinations;
 mod dev;
 mod inspect;
 mod keys;
+mod listen;
 mod migrate;
 mod operators;
 mod output;
@@ -88,6 +89,8 @@ enum Command {
     Destinations(destinations::DestinationsArgs),
     /// Who may ask the admin API: make a token, or take it away.
     Operators(operators::OperatorsArgs),
+    /// Follow the events of a running receiver, on your own machine.
+    Listen(listen::ListenArgs),
     /// Check a webhook's signature, or say what is wrong with it.
     Verify(verify::VerifyArgs),
 }
@@ -123,6 +126,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Deliveries(args) => deliveries::run(args, &load(&cli)?).await,
         Command::Destinations(args) => destinations::run(args, || load(&cli)).await,
         Command::Operators(args) => operators::run(args, &load(&cli)?, now).await,
+        Command::Listen(args) => listen::run(args).await,
         Command::Verify(args) => verify::run(args, now),
     }
 }

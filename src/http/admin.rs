@@ -77,11 +77,18 @@ pub fn router(state: AdminState, settings: &Admin) -> Router {
         .with_state(state)
 }
 
-async fn not_found() -> (StatusCode, &'static str) {
-    (
-        StatusCode::NOT_FOUND,
-        "not found: there is /livez, /readyz, /metrics, and /v1 for who has a token\n",
-    )
+async fn not_found(uri: Uri) -> Response {
+    if is_v1(&uri) {
+        return Problem::no_such_path().into_response();
+    }
+    let text = "not found: there is /livez, /readyz, /metrics, and /v1 for who has a token\n";
+    (StatusCode::NOT_FOUND, text).into_response()
+}
+
+/// There every refusal is a problem.
+fn is_v1(uri: &Uri) -> bool {
+    let rest = uri.path().strip_prefix("/v1");
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 async fn only_reading() -> impl IntoResponse {
@@ -92,7 +99,7 @@ async fn only_reading() -> impl IntoResponse {
 async fn guard(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) -> Response {
     let mut response = if hosts.admit(&request) {
         next.run(request).await
-    } else if request.uri().path().starts_with("/v1") {
+    } else if is_v1(request.uri()) {
         Problem::misdirected().into_response()
     } else {
         let text = "misdirected: the Host header bears no name of this admin listener; if it should, add it to `admin.hosts`\n";

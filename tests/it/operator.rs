@@ -5,3 +5,5 @@ mod check;
 mod command_line;
 mod config;
 mod desk;
+mod operators;
+mod registering;

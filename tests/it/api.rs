@@ -1,0 +1,9 @@
+//! The admin API, asked over HTTP of a whole receiver: who may ask what, and what is answered.
+
+mod caller;
+
+mod admit;
+mod events;
+mod export;
+mod stream;
+mod tokens;
