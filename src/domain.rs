@@ -10,4 +10,5 @@ pub mod masked;
 pub mod notification;
 pub mod peer;
 pub mod status;
+pub mod subject;
 pub mod token;

@@ -8,6 +8,8 @@ mod batch;
 mod door;
 mod envelope;
 mod hostile;
+#[cfg(feature = "nats")]
+mod nats;
 mod operator;
 mod program;
 mod simulator;
