@@ -5,21 +5,42 @@
 
 #[cfg(feature = "nats")]
 pub mod nats;
+mod worker;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use time::OffsetDateTime;
 
+pub use self::worker::{Line, Worker};
 use crate::domain::event::EventType;
-use crate::domain::id::{EventId, TokenReference};
+use crate::domain::id::{EventId, NotificationId, TokenReference};
+use crate::domain::masked::Secret;
 
 /// Where events go: one file for each kind below.
 #[async_trait]
 pub trait Destination: Send + Sync {
     /// Sends one event, once, within a deadline of its own.
     async fn send(&self, outgoing: &Outgoing) -> Sent;
+
+    /// The files that it lives on (secrets, certificates), to be watched.
+    fn files(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    /// Reads them again; if one is bad, all stay as they were, and the text says which and why.
+    fn reload(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// Opens what rests sealed, for a destination that asked for the numbers of tokens.
+#[async_trait]
+pub trait Numbers: Send + Sync {
+    /// The number of the token at that place (from 0) of a notification; `None` if it cannot be opened any more.
+    async fn number(&self, notification: NotificationId, token_index: u32) -> Option<Secret>;
 }
 
 /// One attempt, ready to leave.

@@ -8,6 +8,7 @@ pub mod event;
 pub mod id;
 pub mod masked;
 pub mod notification;
+pub mod pace;
 pub mod peer;
 pub mod status;
 pub mod subject;

@@ -17,6 +17,7 @@ pub use redrive::{RedriveReport, Redriven};
 
 use crate::clock::Clock;
 use crate::domain::id::{NotificationId, QuarantineId};
+use crate::domain::masked::Secret;
 use crate::domain::peer::Peer;
 use crate::keys::Keys;
 use crate::mdes::{self, Read, Reading, Reason, Resting, Unreadable};
@@ -133,6 +134,25 @@ impl Inbox {
         let resting = mdes::rest(&arrival.body, &self.keys.current());
         let entry = self.entry(&arrival, resting, fault.to_owned(), "refused at the door".to_owned());
         self.quarantine(NewQuarantine { body_bytes, ..entry }).await
+    }
+
+    /// The number of the token at that place (from 0) of a notification that was recorded, opened from its sealed
+    /// body; `None` if it holds none, or no key of now opens it (the log says which).
+    pub async fn token_number(&self, notification: NotificationId, index: u32) -> Option<Secret> {
+        let kept = match self.store.notification(notification).await {
+            Ok(kept) => kept?,
+            Err(error) => {
+                tracing::warn!(%notification, %error, "cannot look for a token's number");
+                return None;
+            }
+        };
+        let by_us = kept.sealed_by == SealedBy::Us;
+        let opened = mdes::token_number(&kept.sealed_body, by_us, index, &self.keys.current(), &self.rules);
+        opened
+            .inspect_err(
+                |unreadable| tracing::warn!(%notification, detail = unreadable.detail, "cannot open a token's number"),
+            )
+            .ok()?
     }
 
     async fn record(&self, arrival: Arrival, read: Read) -> Result<Receipt, Refusal> {

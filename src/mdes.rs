@@ -17,6 +17,7 @@ pub use envelope::{Opened, seal};
 pub use reason::{Field, Reason};
 
 use crate::config::settings;
+use crate::domain::masked::Secret;
 use crate::domain::notification::{Notification, Statement};
 use crate::keys::{DecryptionKey, KeyRing};
 use envelope::{Arrived, Content};
@@ -120,6 +121,28 @@ pub fn read_token(
             Ok((statement, ours.unwrap_or(key).spki_sha256().to_owned()))
         })
         .map_err(|fault| again(fault, head.request_id))
+}
+
+/// The token's own number (a PAN) in one entry of `tokens[]` of a resting body, if one stands there.
+/// For who was asked by name to pass it on; it is wiped when dropped.
+pub fn token_number(
+    body: &[u8],
+    by_us: bool,
+    index: u32,
+    ring: &KeyRing,
+    rules: &Reading,
+) -> Result<Option<Secret>, Unreadable> {
+    let opened = || {
+        let (came, _) = came(body, by_us, ring)?;
+        let payload = settings::Payload::Either;
+        let arrived = Arrived::read(&came, &Reading { payload, ..*rules });
+        let (plaintext, _) = plaintext(arrived.content?, ring, ring.newest(), rules)?;
+        Ok(message::token_number(&plaintext, index))
+    };
+    opened().map_err(|fault| {
+        let body = body.to_vec();
+        unreadable(fault, None, Resting { body, by_us }, ring)
+    })
 }
 
 /// The bytes that came: the resting body itself, or what we sealed.

@@ -4,6 +4,7 @@
 //! until the store is there.
 
 mod changes;
+mod deliver;
 mod reload;
 mod upkeep;
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::{Notify, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, new_id};
@@ -30,7 +31,7 @@ use crate::mdes::Reading;
 use crate::net::file_limit::raise_file_limit;
 use crate::net::listener::{Listener, Security};
 use crate::net::tls::{DoorTls, ServerTls};
-use crate::store::{self, SharedStore};
+use crate::store::{self, SharedOutbox, SharedStore};
 use crate::telemetry::Metrics;
 use reload::Reloadable;
 pub use reload::Reread;
@@ -52,6 +53,7 @@ pub struct Service {
     doors: Vec<JoinHandle<()>>,
     helpers: Vec<JoinHandle<()>>,
     batch: JoinHandle<()>,
+    workers: JoinSet<()>,
     unfit: oneshot::Receiver<store::Error>,
     stop: CancellationToken,
     stop_within: Duration,
@@ -73,11 +75,14 @@ impl Service {
         let admin_listener = bind("admin.listen", settings.admin.listen)?;
         let (callback_address, admin_address) = (listener.local_addr(), admin_listener.local_addr());
 
-        let store = store::open(&settings.store, clock.clone()).await?;
+        let memory = store::open(&settings.store, clock.clone()).await?;
+        let store: SharedStore = memory.clone();
+        let outbox: SharedOutbox = memory;
         let (batch, worker) = Batch::start(store.clone(), bounds(&settings), clock.clone(), metrics.clone());
         let (rules, ids) = (reading(&settings), new_id);
         let inbox = Inbox::new(keys.clone(), store.clone(), batch, rules, clock.clone(), ids);
         let inbox = Arc::new(inbox);
+        let destinations = deliver::destinations(&settings, &clock)?;
         let callback = Callback::new(inbox.clone(), callback.clone(), clock.clone(), metrics.clone());
         let stop = CancellationToken::new();
         let state = AdminState {
@@ -92,8 +97,10 @@ impl Service {
             tokio::spawn(admin_listener.serve(admin_security, admin, stop.clone())),
         ];
         let new_keys = Arc::new(Notify::new());
+        let workers = deliver::start(&settings, &destinations, &inbox, &outbox, &clock, &metrics, &stop);
         let reloadable = Reloadable {
             door,
+            destinations,
             admin: admin_tls,
             keys,
             reread,
@@ -109,7 +116,8 @@ impl Service {
                 is_unfit,
                 redriver,
             )),
-            tokio::spawn(measure(store.clone(), metrics.clone())),
+            tokio::spawn(measure(store.clone(), outbox.clone(), clock.clone(), metrics.clone())),
+            tokio::spawn(async move { outbox.listen().await }),
             tokio::spawn(reloadable.run()?),
         ];
         tracing::info!(callback = %callback_address, admin = %admin_address, "listening");
@@ -122,6 +130,7 @@ impl Service {
             doors,
             helpers,
             batch: worker,
+            workers,
             unfit,
             stop,
             stop_within: settings.callback.limits.stop,
@@ -154,11 +163,16 @@ impl Service {
 
     /// Accepts no more, finishes what was accepted, commits what waits, closes the store.
     /// Each step has a deadline; what is left after it is cut off, unanswered, and the sender repeats it.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.stop.cancel();
         for door in self.doors {
             let _ = door.await; // it has its own deadline; a panic in it was already reported
         }
+        let ended = async { while self.workers.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.stop_within, ended).await.is_err() {
+            tracing::warn!("an attempt did not end in time; it is made again when its lease ends");
+        }
+        self.workers.abort_all();
         for helper in self.helpers {
             helper.abort();
         }

@@ -33,6 +33,7 @@ mod row;
 mod schema;
 mod session;
 mod sqlite;
+mod standing;
 mod tokens;
 mod values;
 

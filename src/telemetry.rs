@@ -15,6 +15,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 pub use self::logs::init_logs;
+use crate::domain::pace::Breaker;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
@@ -24,6 +25,17 @@ struct Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Item {
     item: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct To {
+    destination: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Delivered {
+    destination: String,
+    outcome: &'static str,
 }
 
 /// What is counted. Cheap to clone; all clones count together.
@@ -43,6 +55,12 @@ struct Inner {
     last_notification: Gauge,
     expires: Family<Item, Gauge>,
     reloads: Family<Outcome, Counter>,
+    deliveries: Family<Delivered, Counter>,
+    deliveries_open: Family<To, Gauge>,
+    deliveries_parked: Family<To, Gauge>,
+    delivery_oldest: Family<To, Gauge>,
+    destination_paused: Family<To, Gauge>,
+    breaker: Family<To, Gauge>,
 }
 
 impl Metrics {
@@ -62,6 +80,12 @@ impl Metrics {
             last_notification: Gauge::default(),
             expires: Family::default(),
             reloads: Family::default(),
+            deliveries: Family::default(),
+            deliveries_open: Family::default(),
+            deliveries_parked: Family::default(),
+            delivery_oldest: Family::default(),
+            destination_paused: Family::default(),
+            breaker: Family::default(),
         };
         let r = &mut inner.registry;
         r.register(
@@ -103,6 +127,7 @@ impl Metrics {
             "Reloads of certificates, CRLs and keys by outcome",
             inner.reloads.clone(),
         );
+        inner.register_deliveries();
         Metrics(Arc::new(inner))
     }
 
@@ -150,11 +175,83 @@ impl Metrics {
         self.0.reloads.get_or_create(&Outcome { outcome }).inc();
     }
 
+    /// An attempt ended: `delivered`, or why not. Destinations are few: the configuration names them.
+    pub fn delivery(&self, destination: &str, outcome: &'static str) {
+        let destination = destination.to_owned();
+        let labels = Delivered { destination, outcome };
+        self.0.deliveries.get_or_create(&labels).inc();
+    }
+
+    /// A destination's breaker moved.
+    pub fn breaker(&self, destination: &str, breaker: Breaker) {
+        let figure = match breaker {
+            Breaker::Closed => 0,
+            Breaker::HalfOpen => 1,
+            Breaker::Open => 2,
+        };
+        self.0.breaker.get_or_create(&to(destination)).set(figure);
+    }
+
+    /// How a destination stands.
+    pub fn destination(&self, destination: &str, standing: &Backlog) {
+        let to = to(destination);
+        self.0
+            .deliveries_open
+            .get_or_create(&to)
+            .set(standing.open.cast_signed());
+        self.0
+            .deliveries_parked
+            .get_or_create(&to)
+            .set(standing.parked.cast_signed());
+        self.0.delivery_oldest.get_or_create(&to).set(standing.oldest_secs);
+        self.0
+            .destination_paused
+            .get_or_create(&to)
+            .set(standing.is_paused.into());
+    }
+
     /// All of it in the OpenMetrics text format.
     pub fn text(&self) -> String {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.0.registry).expect("a String takes any text");
         text
+    }
+}
+
+/// What waits for a destination.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Deliveries that are open, and events that were not looked at.
+    pub open: u64,
+    /// Of them, those that wait for a person.
+    pub parked: u64,
+    /// Age of the oldest, in seconds.
+    pub oldest_secs: i64,
+    /// Nothing is sent to it.
+    pub is_paused: bool,
+}
+
+fn to(destination: &str) -> To {
+    To {
+        destination: destination.to_owned(),
+    }
+}
+
+impl Inner {
+    fn register_deliveries(&mut self) {
+        let r = &mut self.registry;
+        let text = "Attempts by destination and outcome: delivered, or why not";
+        r.register("deliveries", text, self.deliveries.clone());
+        let text = "Deliveries that are open, and events not yet looked at, by destination";
+        r.register("deliveries_open", text, self.deliveries_open.clone());
+        let text = "Deliveries that wait for a person, by destination";
+        r.register("deliveries_parked", text, self.deliveries_parked.clone());
+        let text = "Age of the oldest open delivery, by destination";
+        r.register("delivery_oldest_seconds", text, self.delivery_oldest.clone());
+        let text = "1 if nothing is sent to the destination until someone resumes it";
+        r.register("destination_paused", text, self.destination_paused.clone());
+        let text = "A destination's breaker: 0 closed, 1 half open, 2 open";
+        r.register("destination_breaker", text, self.breaker.clone());
     }
 }
 

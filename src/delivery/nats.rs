@@ -9,6 +9,7 @@ mod link;
 mod server;
 mod tls;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -144,5 +145,26 @@ impl Destination for Nats {
             }),
             Err(failure) => failure,
         }
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let mut files = self.egress.roots.clone();
+        if let Some((certificate, key)) = &self.egress.client_certificate {
+            files.extend([certificate.clone(), key.clone()]);
+        }
+        files.extend(self.settings.credentials.clone());
+        files
+    }
+
+    /// Every connection reads them; afterwards the next attempt makes one. With a bad file the present one stays.
+    fn reload(&self) -> Result<(), String> {
+        for server in &self.servers {
+            tls::config(&server.host, &self.egress)?;
+        }
+        if let Some(file) = &self.settings.credentials {
+            link::credentials(file)?;
+        }
+        self.current.store(None);
+        Ok(())
     }
 }

@@ -45,7 +45,8 @@ macro_rules! event_types {
 }
 
 event_types! {
-    /// A token that nobody registered was heard of for the first time, or one that is registered is not active yet.
+    /// A token that nobody registered was heard of for the first time; or one is not active yet; or it is known now whose
+    /// it is.
     TokenObserved = "token.observed",
     /// It became ready to transact for the first time.
     TokenActivated = "token.activated",
@@ -113,17 +114,17 @@ pub struct EventData {
     pub token_requestor_id: Option<String>,
     /// The merchant's own reference for the card or customer, if the token is registered.
     pub merchant_reference: Option<String>,
-    /// The token's version after it: from 1, without gaps; consumers keep the highest.
+    /// The token's version after it: from 1, without gaps; consumers keep the highest. 0: nothing was applied yet.
     pub sequence: u64,
     /// Its place among the events of one change, from 1.
     pub index: u32,
     /// How many events that change made.
     pub of: u32,
-    /// False: nothing was applied, and `sequence` is the version that stands.
+    /// False: what was said changed nothing, and `sequence` is the version that stands.
     pub state_changed: bool,
     /// MDES's word, verbatim; null as long as nothing was said of it.
     pub status: Option<String>,
-    /// The status before; null at first sight.
+    /// The status before, or else the one that it was registered with; null if there was neither.
     pub previous_status: Option<String>,
     /// Who suspended it, in MDES's words, verbatim.
     pub suspended_by: Vec<String>,

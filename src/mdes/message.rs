@@ -18,6 +18,7 @@ pub(super) use plaintext::Plaintext;
 
 use super::Reading;
 use super::reason::{Fault, Field, Reason};
+use crate::domain::masked::Secret;
 use crate::domain::notification::{Flag, Notification, Statement, UnreadableToken};
 use crate::keys::DecryptionKey;
 
@@ -82,12 +83,22 @@ pub(super) fn statement(
     received_at: OffsetDateTime,
 ) -> Result<Statement, Fault> {
     read_valid_until(plaintext, rules, received_at, &mut BTreeSet::new())?;
-    let entry = usize::try_from(index)
-        .ok()
-        .and_then(|place| tokens(plaintext).ok()?.get(place));
-    let entry =
-        entry.ok_or_else(|| Fault::new(Reason::Missing(Field::Tokens), "the body has no token at that place"))?;
+    let entry = entry_at(plaintext, index)
+        .ok_or_else(|| Fault::new(Reason::Missing(Field::Tokens), "the body has no token at that place"))?;
     token::read(entry, index, key)
+}
+
+/// The token's own number in that entry; a number is read as its digits.
+pub(super) fn token_number(plaintext: &Plaintext, index: u32) -> Option<Secret> {
+    match entry_at(plaintext, index)?.get("tokenInfo")?.get("tokenNumber")? {
+        Value::String(number) => Some(Secret::new(number.as_str())),
+        Value::Number(number) => Some(Secret::new(number.to_string())),
+        _ => None,
+    }
+}
+
+fn entry_at(plaintext: &Plaintext, index: u32) -> Option<&Value> {
+    tokens(plaintext).ok()?.get(usize::try_from(index).ok()?)
 }
 
 fn tokens(plaintext: &Plaintext) -> Result<&[Value], Fault> {

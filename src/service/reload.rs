@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use super::changes::Changes;
 use crate::config::settings::KeyFile;
+use crate::delivery::Destination;
 use crate::keys::Keys;
 use crate::net::tls::{DoorTls, ServerTls};
 use crate::telemetry::Metrics;
@@ -24,6 +25,7 @@ pub(super) struct Reloadable {
     pub door: Arc<DoorTls>,
     pub admin: Option<Arc<ServerTls>>,
     pub keys: Arc<Keys>,
+    pub destinations: Vec<(String, Arc<dyn Destination>)>,
     pub reread: Reread,
     /// Rung when the keys were read again.
     pub new_keys: Arc<Notify>,
@@ -60,6 +62,11 @@ impl Reloadable {
             .into_iter()
             .chain(admin)
             .chain(self.keys.files())
+            .chain(
+                self.destinations
+                    .iter()
+                    .flat_map(|(_, destination)| destination.files()),
+            )
             .chain(config)
             .collect()
     }
@@ -69,6 +76,14 @@ impl Reloadable {
         self.tell("callback.tls", self.door.reload().map_err(Into::into));
         if let Some(admin) = &self.admin {
             self.tell("admin.tls", admin.reload().map_err(Into::into));
+        }
+        for (name, destination) in &self.destinations {
+            if !destination.files().is_empty() {
+                let outcome = destination
+                    .reload()
+                    .map_err(|why| anyhow::anyhow!("destination {name}: {why}"));
+                self.tell("destinations", outcome);
+            }
         }
         let keys = (self.reread.keys)().and_then(|files| Ok(self.keys.reload(files)?));
         if keys.is_ok() {

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
+use crate::clock::Clock;
 use crate::inbox::Inbox;
-use crate::store::{self, SharedStore};
-use crate::telemetry::Metrics;
+use crate::store::{self, SharedOutbox, SharedStore};
+use crate::telemetry::{Backlog, Metrics};
 
 /// How often the store is asked whether it is there, until it is.
 const STORE_RETRY: Duration = Duration::from_secs(1);
@@ -84,8 +85,22 @@ async fn redrive(inbox: &Inbox) {
     }
 }
 
-pub(super) async fn measure(store: SharedStore, metrics: Metrics) {
+pub(super) async fn measure(store: SharedStore, outbox: SharedOutbox, clock: Arc<dyn Clock>, metrics: Metrics) {
     loop {
+        if let Ok(destinations) = outbox.destinations().await {
+            for one in destinations {
+                let age = one
+                    .oldest_open
+                    .map_or(time::Duration::ZERO, |since| clock.now() - since);
+                let backlog = Backlog {
+                    open: one.open + one.behind,
+                    parked: one.parked,
+                    oldest_secs: age.whole_seconds(),
+                    is_paused: one.paused.is_some(),
+                };
+                metrics.destination(&one.name, &backlog);
+            }
+        }
         if let Ok(open) = store.quarantine_open().await {
             metrics.quarantine_open(open);
         }

@@ -1,41 +1,179 @@
-//! Events as they are read, and tokens as they are registered.
-
-use time::OffsetDateTime;
+//! Events: written behind whatever made them, and read in the order of commits.
 
 use super::Error;
-use super::outbox::{Events, NewRegistration, Registered, Standing};
-use super::session::Session;
-use crate::domain::id::TokenReference;
-use crate::domain::token::Registration;
+use super::batch::batch_row;
+use super::outbox::{Events, KeptEvent};
+use super::row::row;
+use super::session::{Session, Sql, execute, fetch};
+use super::values::{Document, Id, JsonText, Stamp};
+use crate::domain::event::{Event, EventType};
 
-/// Registers tokens; see [`super::Outbox::register`].
-pub(super) async fn register(
-    session: &mut Session,
-    tokens: &[NewRegistration],
-    now: OffsetDateTime,
-) -> Result<Vec<Registered>, Error> {
-    let _ = (session, tokens, now);
-    todo!()
+const APPEND: Sql = Sql {
+    postgres: "\
+-- append: what is told, behind all that was told before. Who counts the head up holds it until the commit, and the
+-- next one waits: positions have no gaps, and their order is the order of commits
+with head as (
+  update events_head
+  set position = position + cardinality($1)
+  returning position - cardinality($1) as before
+)
+insert into events
+  (position, id, type, namespace, token_unique_reference, token_requestor_id, sequence, stops, notification_id,
+   token_index, only_for, recorded_at, body)
+select
+  head.before + place, id, type, namespace, token_unique_reference, token_requestor_id, sequence, stops,
+  notification_id, token_index, only_for, recorded_at, body::json
+from head
+cross join unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) with ordinality as told (
+  id, type, namespace, token_unique_reference, token_requestor_id, sequence, stops, notification_id,
+  token_index, only_for, recorded_at, body, place)
+",
+    sqlite: "\
+-- append: what is told, behind all that was told before (the one writer holds the head)
+insert into events
+  (position, id, type, namespace, token_unique_reference, token_requestor_id, sequence, stops, notification_id,
+   token_index, only_for, recorded_at, body)
+select
+  head.position + told.key + 1, value ->> 'id', value ->> 'kind', value ->> 'namespace',
+  value ->> 'token_unique_reference', value ->> 'token_requestor_id', value ->> 'sequence', value ->> 'stops',
+  value ->> 'notification_id', value ->> 'token_index', value ->> 'only_for', value ->> 'recorded_at',
+  value -> 'body'
+from events_head as head
+cross join json_each($1) as told
+",
+};
+
+/// Postgres counts in [`APPEND`] itself.
+const COUNT_UP: &str = "\
+-- append: the head, as far as was just written
+update events_head set position = position + $1
+";
+
+batch_row! {
+    /// One event on its way to disk; `only_for` is the one destination that it is for.
+    pub(super) struct EventRow<'a> {
+        id: Id,
+        kind: &'static str,
+        namespace: Option<&'static str>,
+        token_unique_reference: Option<&'a str>,
+        token_requestor_id: Option<&'a str>,
+        sequence: Option<i64>,
+        stops: bool,
+        notification_id: Option<Id>,
+        token_index: Option<i32>,
+        only_for: Option<&'a str>,
+        recorded_at: Stamp,
+        body: Document,
+    }
 }
 
-/// What a token was registered with.
-pub(super) async fn registration(session: &mut Session, token: &TokenReference) -> Result<Option<Registration>, Error> {
-    let _ = (session, token);
-    todo!()
+impl<'a> EventRow<'a> {
+    /// Of an event; `token_index` is the place of what was said in its notification.
+    pub(super) fn of(event: &'a Event, token_index: Option<u32>, only_for: Option<&'a str>) -> Result<Self, Error> {
+        let data = &event.data;
+        let is_of_token = event.kind != EventType::Test;
+        let notification = data.notification_id.zip(token_index);
+        Ok(EventRow {
+            id: Id(event.id.0),
+            kind: event.kind.as_str(),
+            namespace: is_of_token.then_some(data.namespace.as_str()),
+            token_unique_reference: is_of_token.then_some(&data.token_unique_reference),
+            token_requestor_id: data.token_requestor_id.as_deref(),
+            sequence: is_of_token.then_some(data.sequence.cast_signed()),
+            stops: data.advice.stops(),
+            notification_id: notification.map(|(id, _)| Id(id.0)),
+            token_index: notification.map(|(_, index)| i32::try_from(index).unwrap_or(i32::MAX)),
+            only_for,
+            recorded_at: Stamp(event.timestamp),
+            body: Document::of(event)?,
+        })
+    }
 }
 
-/// A page of tokens, registered ones too.
-pub(super) async fn standing(
-    session: &mut Session,
-    after: Option<&TokenReference>,
-    limit: i64,
-) -> Result<Vec<Standing>, Error> {
-    let _ = (session, after, limit);
-    todo!()
+/// Writes events behind all others, in their order; nothing may be locked after it in the same transaction.
+///
+/// A crash before the commit leaves neither them nor their positions.
+pub(super) async fn append(session: &mut Session, rows: &[EventRow<'_>]) -> Result<(), Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    session.execute_batch(APPEND, rows).await?;
+    if let Session::Sqlite(_) = session {
+        execute!(session, Sql::same(COUNT_UP), rows.len() as i64)?;
+    }
+    Ok(())
+}
+
+const EXTENT: Sql = Sql::same(
+    "\
+-- events: how far they reach
+select
+  position as newest,
+  coalesce((select min(position) - 1 from events), position) as oldest
+from events_head
+",
+);
+
+row! {
+    struct Extent {
+        newest: i64,
+        oldest: i64,
+    }
+}
+
+const PAGE: Sql = Sql::same(
+    "\
+-- events: a page of those for everyone, in the order of commits
+select position, token_index, body
+from events
+where position > $1
+  and position <= $2
+  and only_for is null
+order by position
+limit $3
+",
+);
+
+row! {
+    struct KeptRow {
+        position: i64,
+        token_index: Option<i32>,
+        body: JsonText,
+    }
+}
+
+impl KeptRow {
+    fn event(self) -> Result<KeptEvent, Error> {
+        Ok(KeptEvent {
+            position: self.position.unsigned_abs(),
+            event: self.body.read(|| format!("events.body at {}", self.position))?,
+            token_index: self.token_index.map(i32::unsigned_abs),
+        })
+    }
 }
 
 /// A page of events in the order of commits.
 pub(super) async fn page(session: &mut Session, after: u64, limit: i64) -> Result<Events, Error> {
-    let _ = (session, after, limit);
-    todo!()
+    let extent: Vec<Extent> = fetch!(session, EXTENT)?;
+    let extent = extent
+        .first()
+        .ok_or_else(|| Error::Corrupt("events_head has no row".to_owned()))?;
+    // What is committed after this look is behind the head that it saw, and is for the next page.
+    let begin = i64::try_from(after).unwrap_or(i64::MAX);
+    let rows: Vec<KeptRow> = fetch!(session, PAGE, begin, extent.newest, limit)?;
+    let is_full = rows.len() as i64 >= limit;
+    let items: Result<Vec<KeptEvent>, Error> = rows.into_iter().map(KeptRow::event).collect();
+    let items = items?;
+    let newest = extent.newest.unsigned_abs();
+    // What is for one destination only is passed over, so that a reader does not look at it again.
+    let next = match items.last() {
+        Some(last) if is_full => last.position,
+        _ => newest.max(after),
+    };
+    Ok(Events {
+        items,
+        next,
+        oldest: extent.oldest.unsigned_abs(),
+        newest,
+    })
 }

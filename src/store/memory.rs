@@ -21,7 +21,7 @@ use super::sqlite::File;
 use super::{
     Error, KeptNotification, KeptQuarantine, KeptStatement, KeptToken, Migrated, NewQuarantine, QuarantineFilter,
     Recorded, Recording, Resolution, Store, Transition, deliveries, events, operators, quarantine, record, schema,
-    tokens,
+    standing, tokens,
 };
 use crate::clock::Clock;
 use crate::config::settings;
@@ -212,17 +212,17 @@ impl Store for Memory {
 impl Outbox for Memory {
     async fn register(&self, tokens: &[NewRegistration]) -> Result<Vec<Registered>, Error> {
         let now = self.clock.now();
-        self.write(async |session| events::register(session, tokens, now).await)
+        self.write(async |session| standing::register(session, tokens, now).await)
             .await
     }
 
     async fn registration(&self, token: &TokenReference) -> Result<Option<Registration>, Error> {
-        self.read(async |session| events::registration(session, token).await)
+        self.read(async |session| standing::registration(session, token).await)
             .await
     }
 
     async fn standing(&self, after: Option<&TokenReference>, limit: u32) -> Result<Vec<Standing>, Error> {
-        self.read(async |session| events::standing(session, after, page(limit)).await)
+        self.read(async |session| standing::page(session, after, page(limit)).await)
             .await
     }
 

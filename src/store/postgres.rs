@@ -14,7 +14,8 @@ use crate::domain::masked::Secret;
 
 /// Asked once of each new connection. The timeouts end what a dead client left behind; the planner
 /// is kept to lookups by key, since a plan made while the tables were empty would scan them when they
-/// are full; `synchronous_commit = off` is lifted, since an answer means that it is on disk.
+/// are full; nothing is compiled, since up to Postgres 17 a scan that the planner was to avoid and must take looks
+/// dear enough to be; `synchronous_commit = off` is lifted, since an answer means that it is on disk.
 const SET_UP: &str = "\
 -- connect: is this the primary, and may we write; from here on with our limits
 select
@@ -29,6 +30,7 @@ select
   set_config('enable_seqscan', 'off', false),
   set_config('enable_hashjoin', 'off', false),
   set_config('enable_mergejoin', 'off', false),
+  set_config('jit', 'off', false),
   set_config(
     'synchronous_commit',
     case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end,

@@ -2,7 +2,11 @@
 //!
 //! The order keeps replicas from deadlock: notifications in the order of their identity, then rows
 //! for tokens that have none, then the locks of all tokens in one order; only then is anything
-//! decided. A crash before the commit leaves nothing; after it, a second telling finds repeats.
+//! decided. The head of the events is locked last, by the statement that writes them: all writers meet there,
+//! so that it is held for no longer than a commit takes, and the order of positions is the order of commits.
+//!
+//! A crash before the commit leaves nothing, neither of a change nor of its events; after it, a second telling
+//! finds repeats, which tell nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -10,19 +14,22 @@ use time::OffsetDateTime;
 
 use self::plan::Plan;
 use self::rows::{
-    AgainRow, AskedRow, NotificationRow, ReferenceRow, RepeatRow, StatementRow, TokenRow, TransitionRow, UnreadableRow,
+    AgainRow, AskedRow, NotificationRow, RepeatRow, StatementRow, TokenRow, TransitionRow, UnreadableRow,
 };
+use super::events::{self, EventRow};
+use super::outbox::Standing;
 use super::row::row;
 use super::session::Session;
-use super::values::{Id, JsonText, Stamp, shown};
-use super::{Error, Recorded, Recording};
+use super::values::{Id, Stamp, shown};
+use super::{Error, Recorded, Recording, standing};
+use crate::domain::event::Event;
 use crate::domain::id::{ContentHash, Namespace, NotificationId, TokenReference};
 use crate::domain::notification::Windows;
-use crate::domain::token::Token;
 
 mod plan;
 mod rows;
 mod sql;
+mod telling;
 
 /// What tells one notification from another: (`requestId`, content). One of ours is like no other, so that
 /// what came without any is told apart by its statements alone, within the retry window.
@@ -50,8 +57,8 @@ pub(super) async fn record(
     let told_first = |recording: &&Recording| !firsts.contains_key(&recording.id);
     let new: Vec<&Recording> = batch.iter().filter(told_first).collect();
 
-    let tokens = lock_tokens(session, &new, now).await?;
-    let mut plan = Plan::new(tokens, windows);
+    let standing = lock_tokens(session, &new, now).await?;
+    let mut plan = Plan::new(standing, windows);
     recall(session, &new, windows, &mut plan).await?;
 
     let mut answers = Vec::with_capacity(batch.len());
@@ -135,34 +142,11 @@ impl First {
     }
 }
 
-row! {
-    struct Locked {
-        namespace: String,
-        token_unique_reference: String,
-        state: Option<JsonText>,
-    }
-}
-
 /// Locks every token that the recordings speak of, making rows for those that have none.
-async fn lock_tokens(session: &mut Session, new: &[&Recording], now: OffsetDateTime) -> Result<Vec<Token>, Error> {
+async fn lock_tokens(session: &mut Session, new: &[&Recording], now: OffsetDateTime) -> Result<Vec<Standing>, Error> {
     let statements = new.iter().flat_map(|recording| &recording.statements);
     let tokens: BTreeSet<&TokenReference> = statements.map(|statement| &statement.token).collect();
-    if tokens.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows: Vec<ReferenceRow> = tokens.iter().map(|token| ReferenceRow::of(token, now)).collect();
-    // A lock finds nothing to hold where there is no row.
-    session.execute_batch(sql::ADD_TOKENS, &rows).await?;
-    let locked: Vec<Locked> = session.fetch_batch(sql::LOCK_TOKENS, &rows).await?;
-    locked.into_iter().map(held_token).collect()
-}
-
-fn held_token(row: Locked) -> Result<Token, Error> {
-    let reference = token_reference(&row.namespace, row.token_unique_reference)?;
-    match row.state {
-        Some(state) => state.read(|| format!("tokens.state of {}", shown(&reference.reference))),
-        None => Ok(Token::unheard(reference)),
-    }
+    standing::lock(session, &tokens, now).await
 }
 
 row! {
@@ -206,7 +190,8 @@ async fn recall(
 
 /// Writes what was decided; what there is nothing of costs nothing.
 async fn write(session: &mut Session, mut plan: Plan<'_>, now: OffsetDateTime) -> Result<(), Error> {
-    let tokens: Result<Vec<TokenRow>, Error> = plan.changed_tokens().map(|token| TokenRow::of(token, now)).collect();
+    let changed = plan.changed_tokens();
+    let tokens: Result<Vec<TokenRow>, Error> = changed.map(|standing| TokenRow::of(standing, now)).collect();
     let tokens = tokens?;
     if !tokens.is_empty() {
         session.execute_batch(sql::UPDATE_TOKENS, &tokens).await?;
@@ -241,7 +226,20 @@ async fn write(session: &mut Session, mut plan: Plan<'_>, now: OffsetDateTime) -
     if !unreadable.is_empty() {
         session.execute_batch(sql::INSERT_UNREADABLE, &unreadable).await?;
     }
-    Ok(())
+    tell(session, &plan, now).await
+}
+
+/// Writes what a merchant is told of all this, in the order of the batch. Last of all: see the file's head.
+async fn tell(session: &mut Session, plan: &Plan<'_>, now: OffsetDateTime) -> Result<(), Error> {
+    let entries = plan.journal.iter();
+    let told: Vec<(u32, Event)> = entries
+        .flat_map(|entry| entry.events(now).map(|event| (entry.statement.index, event)))
+        .collect();
+    let rows: Result<Vec<EventRow>, Error> = told
+        .iter()
+        .map(|(index, event)| EventRow::of(event, Some(*index), None))
+        .collect();
+    events::append(session, &rows?).await
 }
 
 /// A token's identity as its columns have it.

@@ -9,7 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("clock", &[]),
     ("config", &["domain"]),
-    ("telemetry", &["config"]),
+    ("telemetry", &["config", "domain"]),
     ("keys", &["config", "domain"]),
     ("mdes", &["config", "domain", "keys"]),
     ("store", &["clock", "config", "domain"]),
@@ -39,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "clock",
             "config",
+            "delivery",
             "domain",
             "http",
             "inbox",

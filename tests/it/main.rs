@@ -5,6 +5,7 @@ mod support;
 
 mod arrows;
 mod batch;
+mod deliver;
 mod door;
 mod envelope;
 mod hostile;

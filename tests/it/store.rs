@@ -1,5 +1,6 @@
 //! What a store promises. Each promise is a function, and is kept on both databases.
 
+mod events;
 mod history;
 pub mod primary;
 mod quarantine;

@@ -21,9 +21,11 @@ use time::OffsetDateTime;
 use crate::support::Database;
 
 mod desk;
+mod merchant;
 mod raw;
 
 pub use desk::Desk;
+pub use merchant::{Merchant, Reaction, Told};
 pub use raw::{JSON, Line, Reply, config as client_config, page, request};
 
 /// Long enough for a loaded machine.

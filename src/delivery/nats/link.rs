@@ -1,5 +1,7 @@
 //! One connection to one server, from its beginning until it breaks.
 
+use std::fmt::Display;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +12,7 @@ use async_nats::jetstream::stream::{Config, StorageType};
 use async_nats::jetstream::{self, Context};
 use async_nats::{ConnectOptions, Event, ServerAddr};
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 use super::failed::{failed, unconnected, unmade, unpublished};
 use super::server::{Login, Server};
@@ -126,12 +129,21 @@ async fn options(
     egress: &settings::Egress,
     events: Arc<Events>,
 ) -> Result<ConnectOptions, Sent> {
-    let (host, for_tls) = (server.host.clone(), egress.clone());
-    let tls = tokio::task::spawn_blocking(move || tls::config(&host, &for_tls));
-    let tls = tls
-        .await
-        .unwrap_or_else(|e| Err(format!("the files of its TLS could not be read: {e}")));
-    let mut options = ConnectOptions::new()
+    let (host, for_tls, file) = (server.host.clone(), egress.clone(), settings.credentials.clone());
+    let read = tokio::task::spawn_blocking(move || {
+        let tls = tls::config(&host, &for_tls).map_err(|why| failed(Failure::Tls, &why))?;
+        let login = file.map(|file| credentials(&file)).transpose();
+        Ok((tls, login.map_err(|why| failed(Failure::Refused, &why))?))
+    });
+    let cut_off = |_| {
+        Err(failed(
+            Failure::Connection,
+            "its files could not be read: we are stopping",
+        ))
+    };
+    let (tls, login) = read.await.unwrap_or_else(cut_off)?;
+    let options = login
+        .unwrap_or_default()
         .name(env!("CARGO_PKG_NAME"))
         .connection_timeout(egress.connect)
         .request_timeout(Some(egress.total))
@@ -143,19 +155,22 @@ async fn options(
             let events = events.clone();
             async move { events.note(event) }
         })
-        .tls_client_config(tls.map_err(|why| failed(Failure::Tls, &why))?);
-    options = match &server.login {
+        .tls_client_config(tls);
+    Ok(match &server.login {
         Login::None => options,
         Login::Token(token) => options.token(token.expose().to_owned()),
         Login::User(user, password) => {
             options.user_and_password(user.expose().to_owned(), password.expose().to_owned())
         }
-    };
-    let Some(file) = &settings.credentials else {
-        return Ok(options);
-    };
-    let read = options.credentials_file(file).await;
-    read.map_err(|e| failed(Failure::Refused, &format!("`credentials`: {}: {e}", file.display())))
+    })
+}
+
+/// Who a `.creds` file says we are, as it is now. The parser's own words are left out, since there is a key in it.
+pub(super) fn credentials(file: &Path) -> Result<ConnectOptions, String> {
+    let wrong = |why: &dyn Display| format!("`credentials`: {}: {why}", file.display());
+    let text = std::fs::read_to_string(file).map_err(|e| wrong(&e))?;
+    let text = Zeroizing::new(text);
+    ConnectOptions::with_credentials(&text).map_err(|_| wrong(&"no JWT and key of a NATS user in it"))
 }
 
 impl Events {

@@ -1,4 +1,7 @@
 //! From a decision to what is told of it: the table of `docs/events/`.
+//!
+//! Each applied change is told, by at least one event; what changed nothing is not, but for a token's first notice if
+//! nobody registered it, and for what was said of a deactivated token.
 
 use super::{Advice, EventType};
 use crate::domain::notification::{Flag, TOKEN_NUMBER};
@@ -14,87 +17,91 @@ pub struct Telling {
     pub advice: Advice,
     /// Which of the changes it is about.
     pub changes: Vec<Change>,
-    /// Something was applied.
-    pub state_changed: bool,
 }
 
-/// What a merchant is told of a statement that made `decision` of `before`.
-///
-/// A repeat, and a statement that changed nothing of a token known before, tell nothing.
+/// What a merchant is told of a statement that made `decision` of `before`. A repeat tells nothing.
 pub fn told(before: &Token, decision: &Decision, registration: Option<&Registration>) -> Vec<Telling> {
     if decision.verdict == Verdict::Repeat {
         return Vec::new();
     }
-    let mut told = Vec::new();
     let observed = before.is_unheard() && registration.is_none();
+    let mut told = Vec::new();
     if observed {
         told.push(Telling {
             kind: EventType::TokenObserved,
             advice: Advice::on(decision.token.status()),
             changes: decision.changes.clone(),
-            state_changed: decision.verdict == Verdict::Advanced,
         });
     }
-    told.extend(status_told(before, decision, registration));
+    let registered = registration.and_then(|registration| registration.status.as_ref());
+    told.extend(status_told(before.status().or(registered), decision, observed));
     told.extend(metadata_told(decision, observed));
+    let requestor = requestor_told(decision, &mut told);
+    told.extend(requestor);
     told
 }
 
-fn status_told(before: &Token, decision: &Decision, registration: Option<&Registration>) -> Option<Telling> {
-    let changes = only(decision, |field| field == "status" || field == "suspendedBy");
-    let from = before
-        .status()
-        .or(registration.and_then(|registration| registration.status.as_ref()));
-    let now = decision.token.status();
-    let moved = changes.iter().any(|change| change.field == "status");
-    let kind = match (now, from) {
+/// `from`: what a merchant took its status to be.
+fn status_told(from: Option<&Status>, decision: &Decision, observed: bool) -> Option<Telling> {
+    let changes = only(decision, is_status);
+    let moved = changes.iter().any(|change| change.field == STATUS);
+    let now = decision.token.status()?;
+    let kind = match moved {
         _ if decision.flags.contains(&Flag::WokeAfterDeactivation) => EventType::TokenAnomaly,
-        _ if changes.is_empty() => return None,
-        (Some(Status::Active), None | Some(Status::Inactive | Status::Active)) if moved => EventType::TokenActivated,
-        (Some(Status::Active), _) if moved => EventType::TokenReactivated,
-        (Some(Status::Suspended), _) if moved => EventType::TokenSuspended,
-        (Some(Status::Deactivated), _) if moved => EventType::TokenDeactivated,
-        (Some(Status::Unknown(_)), _) if moved => EventType::TokenUnrecognized,
-        (Some(Status::Inactive), Some(Status::Active | Status::Suspended | Status::Unknown(_))) if moved => {
-            EventType::TokenUnrecognized
-        }
-        // Not yet activated, as everyone thought; but every change is told. One just observed is told already.
-        (Some(Status::Inactive), _) if moved && registration.is_none() && before.is_unheard() => return None,
-        (Some(Status::Inactive), _) if moved => EventType::TokenObserved,
-        _ => EventType::TokenSuspensionChanged,
+        true => status_moved(from, now),
+        false if changes.is_empty() => return None,
+        false => EventType::TokenSuspensionChanged,
     };
+    // Not yet active, as the event before says already.
+    if observed && kind == EventType::TokenObserved {
+        return None;
+    }
     let advice = match kind {
         EventType::TokenAnomaly | EventType::TokenUnrecognized => Advice::Confirm,
         EventType::TokenSuspensionChanged => Advice::None,
-        _ => Advice::on(now),
+        _ => Advice::on(Some(now)),
     };
-    Some(Telling {
-        kind,
-        advice,
-        state_changed: !changes.is_empty(),
-        changes,
-    })
+    Some(Telling { kind, advice, changes })
+}
+
+fn status_moved(from: Option<&Status>, now: &Status) -> EventType {
+    match (from, now) {
+        (_, Status::Unknown(_)) => EventType::TokenUnrecognized,
+        (_, Status::Deactivated) => EventType::TokenDeactivated,
+        (_, Status::Suspended) => EventType::TokenSuspended,
+        // The merchant took it to be gone, the network speaks of it as if it lived.
+        (Some(Status::Deactivated), _) => EventType::TokenUnrecognized,
+        (None | Some(Status::Inactive | Status::Active), Status::Active) => EventType::TokenActivated,
+        (Some(Status::Suspended | Status::Unknown(_)), Status::Active) => EventType::TokenReactivated,
+        (None | Some(Status::Inactive), Status::Inactive) => EventType::TokenObserved,
+        // Nothing goes back to where it was not yet active.
+        (Some(Status::Active | Status::Suspended | Status::Unknown(_)), Status::Inactive) => {
+            EventType::TokenUnrecognized
+        }
+    }
 }
 
 /// Of a token just observed nothing is said to have changed but its number, which is only ever sent when it did.
 fn metadata_told(decision: &Decision, observed: bool) -> Vec<Telling> {
-    let number = decision.changes.iter().any(|change| change.field == TOKEN_NUMBER);
-    let is_token = |field: &str| field == TOKEN_NUMBER || field == "tokenInfo.tokenExpiry";
-    let is_art = |field: &str| field.starts_with("productConfig.");
-    let is_status = |field: &str| field == "status" || field == "suspendedBy";
-    let digitised = match number {
+    // Its last digits come with whatever else is said of it, so that the first time they say nothing.
+    let is_new_suffix = |change: &Change| change.field == TOKEN_SUFFIX && change.from.is_some();
+    let is_number = |change: &Change| change.field == TOKEN_NUMBER || is_new_suffix(change);
+    let replaced = decision.changes.iter().any(is_number);
+    let is_token = |change: &Change| match change.field.as_str() {
+        TOKEN_NUMBER | TOKEN_EXPIRY => true,
+        TOKEN_SUFFIX => replaced,
+        _ => false,
+    };
+    let is_art = |change: &Change| change.field.starts_with(ART);
+    let is_card = |change: &Change| !is_token(change) && !is_art(change) && !is_status(change) && !is_requestor(change);
+    let digitised = match replaced {
         true => EventType::TokenReplaced,
         false => EventType::TokenExpiryChanged,
     };
     let groups = [
         (digitised, only(decision, is_token)),
+        (EventType::CardChanged, only(decision, is_card)),
         (EventType::CardArtChanged, only(decision, is_art)),
-        (
-            EventType::CardChanged,
-            only(decision, |field| {
-                !is_token(field) && !is_art(field) && !is_status(field)
-            }),
-        ),
     ];
     let is_told = |kind: EventType| !observed || kind == EventType::TokenReplaced;
     groups
@@ -104,12 +111,42 @@ fn metadata_told(decision: &Decision, observed: bool) -> Vec<Telling> {
             kind,
             advice: Advice::RefreshCardDetails,
             changes,
-            state_changed: true,
         })
         .collect()
 }
 
-fn only(decision: &Decision, concerns: impl Fn(&str) -> bool) -> Vec<Change> {
+/// Whose token it is stands with whatever else is told, and alone only where nothing else is.
+fn requestor_told(decision: &Decision, told: &mut [Telling]) -> Option<Telling> {
+    let changes = only(decision, is_requestor);
+    match told.first_mut() {
+        _ if changes.is_empty() => None,
+        Some(first) if first.changes.iter().any(is_requestor) => None,
+        Some(first) => {
+            first.changes.extend(changes);
+            None
+        }
+        None => Some(Telling {
+            kind: EventType::TokenObserved,
+            advice: Advice::None,
+            changes,
+        }),
+    }
+}
+
+const STATUS: &str = "status";
+const TOKEN_SUFFIX: &str = "tokenInfo.tokenPanSuffix";
+const TOKEN_EXPIRY: &str = "tokenInfo.tokenExpiry";
+const ART: &str = "productConfig.";
+
+fn is_status(change: &Change) -> bool {
+    change.field == STATUS || change.field == "suspendedBy"
+}
+
+fn is_requestor(change: &Change) -> bool {
+    change.field == "tokenRequestorId"
+}
+
+fn only(decision: &Decision, concerns: impl Fn(&Change) -> bool) -> Vec<Change> {
     let changes = decision.changes.iter();
-    changes.filter(|change| concerns(&change.field)).cloned().collect()
+    changes.filter(|change| concerns(change)).cloned().collect()
 }

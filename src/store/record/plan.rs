@@ -6,10 +6,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use time::OffsetDateTime;
 
+use super::telling;
+use crate::domain::event::{EventData, EventType};
 use crate::domain::id::{ContentHash, NotificationId, QuarantineId, TokenReference};
 use crate::domain::notification::{Flag, Hearing, Statement, UnreadableToken, Windows};
 use crate::domain::status::Status;
-use crate::domain::token::{Change, Token, Verdict};
+use crate::domain::token::{Change, Verdict};
+use crate::store::outbox::Standing;
 use crate::store::{Error, Outcome, Recorded, Recording};
 
 /// A statement's name in the journal: (notification, its place in `tokens[]`, its hash).
@@ -29,7 +32,7 @@ pub(super) struct Plan<'a> {
 }
 
 struct Held {
-    token: Token,
+    standing: Standing,
     changed: bool,
 }
 
@@ -48,6 +51,8 @@ pub(super) struct Entry<'a> {
     pub status_at: Option<OffsetDateTime>,
     pub changes: Vec<Change>,
     pub flags: BTreeSet<Flag>,
+    /// What a merchant is told of it, in this order.
+    pub told: Vec<(EventType, EventData)>,
 }
 
 impl Entry<'_> {
@@ -59,8 +64,16 @@ impl Entry<'_> {
 
 impl<'a> Plan<'a> {
     /// Over these tokens, locked.
-    pub(super) fn new(tokens: Vec<Token>, windows: &'a Windows) -> Self {
-        let held = |token: Token| (token.reference.clone(), Held { token, changed: false });
+    pub(super) fn new(tokens: Vec<Standing>, windows: &'a Windows) -> Self {
+        let held = |standing: Standing| {
+            (
+                standing.token.reference.clone(),
+                Held {
+                    standing,
+                    changed: false,
+                },
+            )
+        };
         Plan {
             windows,
             tokens: tokens.into_iter().map(held).collect(),
@@ -104,23 +117,7 @@ impl<'a> Plan<'a> {
             .get_mut(&statement.token)
             .ok_or_else(|| Error::Conflict("a token's row went away".to_owned()))?;
 
-        let decision = held.token.after(statement, &hearing, self.windows);
-        let kind = decision.kind();
-        let from_status = held.token.status().cloned();
-        held.changed |= decision.token != held.token;
-        held.token = decision.token;
-        let entry = Entry {
-            statement,
-            hearing,
-            verdict: decision.verdict,
-            kind,
-            sequence: held.token.sequence,
-            from_status,
-            to_status: held.token.status().cloned(),
-            status_at: held.token.status_at(),
-            changes: decision.changes,
-            flags: decision.flags,
-        };
+        let entry = held.hear(statement, hearing, self.windows);
         let outcome = entry.outcome();
         match (entry.verdict, before) {
             (Verdict::Repeat, Some((_, line))) => *self.repeats.entry(line).or_default() += 1,
@@ -143,8 +140,41 @@ impl<'a> Plan<'a> {
     }
 
     /// The tokens that are other than they were, in the order of their identity.
-    pub(super) fn changed_tokens(&self) -> impl Iterator<Item = &Token> {
-        self.tokens.values().filter(|held| held.changed).map(|held| &held.token)
+    pub(super) fn changed_tokens(&self) -> impl Iterator<Item = &Standing> {
+        self.tokens
+            .values()
+            .filter(|held| held.changed)
+            .map(|held| &held.standing)
+    }
+}
+
+impl Held {
+    fn hear<'a>(&mut self, statement: &'a Statement, hearing: Hearing, windows: &Windows) -> Entry<'a> {
+        let token = &self.standing.token;
+        let mut decision = token.after(statement, &hearing, windows);
+        if token.is_unheard() && self.standing.registration.is_none() {
+            decision.flags.insert(Flag::Unregistered);
+        }
+        let told = telling::told(&self.standing, &decision, statement, &hearing);
+        let kind = decision.kind();
+        let from_status = token.status().cloned();
+        self.changed |= decision.token != *token;
+        let token = decision.token;
+        let entry = Entry {
+            statement,
+            hearing,
+            verdict: decision.verdict,
+            kind,
+            sequence: token.sequence,
+            from_status,
+            to_status: token.status().cloned(),
+            status_at: token.status_at(),
+            changes: decision.changes,
+            flags: decision.flags,
+            told,
+        };
+        self.standing.token = token;
+        entry
     }
 }
 

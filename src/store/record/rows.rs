@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 use super::plan::{Entry, Line};
-use crate::domain::id::{ContentHash, QuarantineId, TokenReference};
+use crate::domain::id::{ContentHash, QuarantineId};
 use crate::domain::notification::{Statement, UnreadableToken, Windows};
-use crate::domain::token::{Token, Verdict};
+use crate::domain::token::Verdict;
 use crate::store::batch::batch_row;
+use crate::store::outbox::Standing;
 use crate::store::values::{Bytes, Document, Id, Stamp};
 use crate::store::{Error, Recording, SealedBy};
 
@@ -69,25 +70,6 @@ impl<'a> AgainRow<'a> {
 }
 
 batch_row! {
-    /// One token that is spoken of.
-    pub(super) struct ReferenceRow<'a> {
-        namespace: &'static str,
-        token_unique_reference: &'a str,
-        now: Stamp,
-    }
-}
-
-impl<'a> ReferenceRow<'a> {
-    pub(super) fn of(token: &'a TokenReference, now: OffsetDateTime) -> Self {
-        ReferenceRow {
-            namespace: token.namespace.as_str(),
-            token_unique_reference: &token.reference,
-            now: Stamp(now),
-        }
-    }
-}
-
-batch_row! {
     /// One statement that the journal may hold, and between which times of receipt that would matter.
     pub(super) struct AskedRow<'a> {
         namespace: &'static str,
@@ -134,11 +116,12 @@ batch_row! {
 }
 
 impl<'a> TokenRow<'a> {
-    pub(super) fn of(token: &'a Token, now: OffsetDateTime) -> Result<Self, Error> {
+    pub(super) fn of(standing: &'a Standing, now: OffsetDateTime) -> Result<Self, Error> {
+        let token = &standing.token;
         Ok(TokenRow {
             namespace: token.reference.namespace.as_str(),
             token_unique_reference: &token.reference.reference,
-            token_requestor_id: token.requestor(),
+            token_requestor_id: standing.requestor(),
             status: token.status().map(|status| status.as_str()),
             suspended_by: Document::of(&token.suspended_by().collect::<Vec<_>>())?,
             status_at: token.status_at().map(Stamp),

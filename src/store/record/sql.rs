@@ -68,46 +68,6 @@ returning id, request_id, content_hash
 ",
 };
 
-pub(super) const ADD_TOKENS: Sql = Sql {
-    postgres: "\
--- record: a row for every token, so that there is something to lock
-insert into tokens (namespace, token_unique_reference, updated_at)
-select namespace, token_unique_reference, now
-from unnest($1, $2, $3) as spoken_of (namespace, token_unique_reference, now)
-order by namespace collate \"C\", token_unique_reference collate \"C\"
-on conflict do nothing
-",
-    sqlite: "\
--- record: a row for every token, as on Postgres
-insert into tokens (namespace, token_unique_reference, updated_at)
-select value ->> 'namespace', value ->> 'token_unique_reference', value ->> 'now'
-from json_each($1)
-where true
-on conflict do nothing
-",
-};
-
-pub(super) const LOCK_TOKENS: Sql = Sql {
-    postgres: "\
--- record: lock every token spoken of, in one order
-select tokens.namespace, tokens.token_unique_reference, state
-from unnest($1, $2, $3) as spoken_of (namespace, token_unique_reference, now)
-join tokens
-  on tokens.namespace = spoken_of.namespace
-  and tokens.token_unique_reference = spoken_of.token_unique_reference
-order by tokens.namespace collate \"C\", tokens.token_unique_reference collate \"C\"
-for update of tokens
-",
-    sqlite: "\
--- record: every token spoken of (the one writer holds the lock)
-select tokens.namespace, tokens.token_unique_reference, state
-from json_each($1) as spoken_of
-join tokens
-  on tokens.namespace = value ->> 'namespace'
-  and tokens.token_unique_reference = value ->> 'token_unique_reference'
-",
-};
-
 pub(super) const HEARD: Sql = Sql {
     postgres: "\
 -- record: which statements the journal holds within the retry window

@@ -175,7 +175,7 @@ async fn words_that_we_do_not_know_are_kept_verbatim(database: Database) {
     assert_eq!(journal[0].status, statement.status);
     assert_eq!(journal[0].reason_code, statement.reason_code);
     assert_eq!(journal[0].unrecognized, statement.unrecognized);
-    assert_eq!(journal[0].flags, [Flag::UnknownStatus]);
+    assert_eq!(journal[0].flags, [Flag::UnknownStatus, Flag::Unregistered]);
     assert_eq!(journal[0].status_at, Some(at("09:00")));
 }
 
