@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use mdes_receiver::delivery::Failure;
+use mdes_receiver::delivery::{Destination as _, Failure};
 use mdes_receiver::simulator::pki::{Authority, Issued, Leaf};
 use tempfile::TempDir;
 
@@ -157,4 +157,30 @@ async fn a_root_file_that_cannot_be_read_is_named_and_read_again_at_the_next_att
     let file = |name: &str| secured.files.path().join(name);
     fs::copy(file("ca.crt"), file("late.crt")).expect("a file");
     taken(&nats, &event("in")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_with_a_bad_file_says_which_and_keeps_the_connection() {
+    let secured = Secured::start().await;
+    let nats = secured.setup("localhost", "ca.crt").open();
+    taken(&nats, &event("before")).await;
+    let root = secured.files.path().join("ca.crt");
+    assert!(nats.files().contains(&root));
+    fs::write(&root, "nonsense").expect("a file");
+    let why = nats.reload().expect_err("it is nonsense");
+    assert!(why.contains("`roots`") && why.contains("ca.crt"), "{why}");
+    taken(&nats, &event("after")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn credentials_that_are_none_are_named_and_not_shown() {
+    let broker = Broker::start("").await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("receiver.creds");
+    fs::write(&file, "SUAnotakey").expect("a file");
+    let mut setup = Setup::to(&[broker.url()]);
+    setup.nats.credentials = Some(file);
+    let (class, text) = refused(&setup.open(), &event("out")).await;
+    assert_eq!(class, Failure::Refused);
+    assert!(text.contains("receiver.creds") && !text.contains("SUA"), "{text}");
 }
