@@ -12,4 +12,5 @@ pub mod notification;
 pub mod pace;
 pub mod peer;
 pub mod status;
+pub mod subject;
 pub mod token;

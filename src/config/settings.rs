@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use crate::domain::delivery::Schedule;
 use crate::domain::event::Subscription;
 use crate::domain::masked::Secret;
+use crate::domain::subject::SubjectTemplate;
 
 /// Everything.
 #[derive(Clone, Debug)]
@@ -278,7 +279,7 @@ pub struct Nats {
     /// `nats://…`, `tls://…`: the servers of one cluster.
     pub urls: Vec<Secret>,
     /// The subject, with `{token_requestor_id}`, `{type}` and `{namespace}` in it.
-    pub subject: String,
+    pub subject: SubjectTemplate,
     /// The stream that must take it; with `create_stream` it is made.
     pub stream: Option<String>,
     /// Make the stream if it is not there.

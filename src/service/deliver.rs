@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use async_trait::async_trait;
 use aws_lc_rs::rand;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::settings::{DestinationKind, Settings};
+use crate::config::settings::{self, DestinationKind, Settings};
 use crate::delivery::{Destination, Line, Numbers, Worker};
 use crate::domain::id::NotificationId;
 use crate::domain::masked::Secret;
@@ -25,11 +26,23 @@ pub(super) fn destinations(settings: &Settings, clock: &Arc<dyn Clock>) -> anyho
     let one = |settings: &crate::config::settings::Destination| {
         let destination: Arc<dyn Destination> = match &settings.kind {
             DestinationKind::Webhook(webhook) => todo!("{webhook:?} {:?}", clock.now()),
-            DestinationKind::Nats(nats) => todo!("{nats:?}"),
+            DestinationKind::Nats(nats) => {
+                nats_destination(nats, &settings.egress).with_context(|| format!("destination `{}`", settings.name))?
+            }
         };
         Ok((settings.name.clone(), destination))
     };
     settings.destinations.iter().map(one).collect()
+}
+
+#[cfg(feature = "nats")]
+fn nats_destination(nats: &settings::Nats, egress: &settings::Egress) -> anyhow::Result<Arc<dyn Destination>> {
+    Ok(Arc::new(crate::delivery::nats::Nats::new(nats, egress)?))
+}
+
+#[cfg(not(feature = "nats"))]
+fn nats_destination(_: &settings::Nats, _: &settings::Egress) -> anyhow::Result<Arc<dyn Destination>> {
+    anyhow::bail!("its kind `nats` is not in this program")
 }
 
 /// Starts a worker for each; they end softly when the stop comes.

@@ -11,6 +11,8 @@ mod door;
 mod egress;
 mod envelope;
 mod hostile;
+#[cfg(feature = "nats")]
+mod nats;
 mod operator;
 mod program;
 mod simulator;

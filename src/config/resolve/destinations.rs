@@ -9,6 +9,7 @@ use crate::config::error::Error;
 use crate::config::{file, settings};
 use crate::domain::delivery::Schedule;
 use crate::domain::event::{Pattern, Subscription};
+use crate::domain::subject::SubjectTemplate;
 
 const NAME_CHARS_MAX: usize = 64;
 const TRIES_MAX: usize = 50;
@@ -145,19 +146,50 @@ fn nats(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result<settin
         let url = url.expose();
         url.starts_with("nats://") || url.starts_with("tls://")
     };
+    if cfg!(not(feature = "nats")) {
+        let why = "is not in this program: it was built without its feature `nats`, which is there by default";
+        return Err(at.invalid(format!("{key}.kind"), why));
+    }
     if entry.url.is_empty() || !entry.url.iter().all(is_nats) {
         let why = "must begin with `nats://` or `tls://`; a list names the servers of one cluster";
         return Err(at.invalid(format!("{key}.url"), why));
+    }
+    if entry.proxy.is_some() {
+        return Err(at.invalid(format!("{key}.proxy"), "is for webhooks only"));
     }
     if entry.include_token_number {
         let why = "is for webhooks only: no broker is given a token's number";
         return Err(at.invalid(format!("{key}.include_token_number"), why));
     }
+    let subject = SubjectTemplate::parse(&entry.subject).map_err(|why| at.invalid(format!("{key}.subject"), why))?;
+    stream(&entry, &subject, key, at)?;
     Ok(settings::Nats {
         urls: entry.url,
-        subject: entry.subject,
+        subject,
         stream: entry.stream,
         create_stream: entry.create_stream,
         credentials: at.optional_path(entry.credentials, &format!("{key}.credentials"))?,
     })
+}
+
+/// The stream can be named so, and made if it is to be.
+fn stream(entry: &file::Destination, subject: &SubjectTemplate, key: &str, at: &Resolver<'_>) -> Result<(), Error> {
+    let is_bad = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '.' | '*' | '>' | '/' | '\\');
+    let is_name = |name: &String| (1..=NAME_CHARS_MAX).contains(&name.len()) && !name.contains(is_bad);
+    if entry.stream.as_ref().is_some_and(|name| !is_name(name)) {
+        let why =
+            format!("must have from 1 to {NAME_CHARS_MAX} characters, none of them a space or one of `. * > / \\`");
+        return Err(at.invalid(format!("{key}.stream"), why));
+    }
+    if entry.create_stream && entry.stream.is_none() {
+        return Err(at.invalid(
+            format!("{key}.stream"),
+            "must name the stream that `create_stream` makes",
+        ));
+    }
+    if entry.create_stream && !subject.begins_fixed() {
+        let why = "must begin with a fixed word, such as `tokens.`, for `create_stream` to make a stream for it";
+        return Err(at.invalid(format!("{key}.subject"), why));
+    }
+    Ok(())
 }

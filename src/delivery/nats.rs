@@ -1,0 +1,170 @@
+//! A NATS JetStream: an event is told when a stream has acknowledged it.
+//!
+//! It connects when the first event leaves, and again when a connection broke. Each connection is new from the ground:
+//! files read, names resolved, addresses guarded; what waited in a broken one goes nowhere. The event's id is the
+//! message's, so that a stream drops what it took before (within its duplicate window) and acknowledges it again.
+
+mod failed;
+mod link;
+mod server;
+mod tls;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arc_swap::ArcSwapOption;
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout_at};
+
+use self::failed::failed;
+use self::link::Link;
+use self::server::Server;
+use super::{Answer, Destination, Failure, Outgoing, Sent, shown};
+use crate::config::settings;
+
+pub use self::server::NoServer;
+
+/// One destination of `kind = "nats"`.
+pub struct Nats {
+    settings: settings::Nats,
+    egress: settings::Egress,
+    servers: Vec<Server>,
+    current: ArcSwapOption<Link>,
+    connecting: Mutex<Tries>,
+    /// How many tries to connect have ended.
+    tried: AtomicUsize,
+}
+
+/// What whoever connects next needs to know.
+#[derive(Default)]
+struct Tries {
+    /// With which of the servers to begin: a dead one must not cost every attempt its time.
+    next: usize,
+    /// How the last try ended, if badly.
+    failure: Option<Sent>,
+}
+
+impl Nats {
+    /// Made from its settings; nothing is connected yet.
+    pub fn new(settings: &settings::Nats, egress: &settings::Egress) -> Result<Self, NoServer> {
+        let servers = settings.urls.iter().enumerate();
+        let servers = servers.map(|(index, url)| Server::parse(index, url));
+        Ok(Nats {
+            servers: servers.collect::<Result<_, _>>()?,
+            settings: settings.clone(),
+            egress: egress.clone(),
+            current: ArcSwapOption::empty(),
+            connecting: Mutex::default(),
+            tried: AtomicUsize::new(0),
+        })
+    }
+
+    /// A connection that lives, made now if there is none.
+    ///
+    /// One task connects at a time; those who waited for it share what came of it, so that a server that is away costs
+    /// one deadline and not one for each of them.
+    async fn link(&self) -> Result<Arc<Link>, Sent> {
+        if let Some(link) = self.living() {
+            return Ok(link);
+        }
+        let tried_before = self.tried.load(Ordering::Acquire);
+        let mut tries = self.connecting.lock().await;
+        if let Some(link) = self.living() {
+            return Ok(link);
+        }
+        if self.tried.load(Ordering::Acquire) != tried_before
+            && let Some(failure) = &tries.failure
+        {
+            return Err(failure.clone());
+        }
+        let connected = self.connect(&mut tries.next).await;
+        tries.failure = connected.as_ref().err().cloned();
+        self.tried.fetch_add(1, Ordering::Release);
+        let link = Arc::new(connected?);
+        self.current.store(Some(link.clone()));
+        Ok(link)
+    }
+
+    fn living(&self) -> Option<Arc<Link>> {
+        self.current.load_full().filter(|link| !link.is_over())
+    }
+
+    /// The servers in turn, until one lets us in. One that takes all the time is not the first next time.
+    async fn connect(&self, next: &mut usize) -> Result<Link, Sent> {
+        let first = *next;
+        let mut failure = failed(Failure::Unresolved, "no server to connect to");
+        for turn in 0..self.servers.len() {
+            let at = (first + turn) % self.servers.len();
+            *next = at + 1;
+            match Link::connect(&self.servers[at], &self.settings, &self.egress).await {
+                Ok(link) => {
+                    *next = at;
+                    return Ok(link);
+                }
+                Err(why) => failure = why,
+            }
+        }
+        Err(failure)
+    }
+
+    async fn attempt(&self, outgoing: &Outgoing, deadline: Instant) -> Result<Answer, Sent> {
+        let link = timeout_at(deadline, self.link());
+        let link = link
+            .await
+            .unwrap_or_else(|_| Err(failed(Failure::Timeout, "not connected in time")))?;
+        let subject = self.settings.subject.subject(
+            outgoing.kind,
+            outgoing.requestor.as_deref(),
+            outgoing.token.as_ref().map(|token| token.namespace),
+        );
+        let published = timeout_at(
+            deadline,
+            link.publish(&subject, outgoing, self.settings.stream.as_deref()),
+        );
+        let published = published.await.unwrap_or_else(|_| Err(link.silence(&subject)));
+        published.inspect_err(|failure| {
+            if failed::is_silence(failure) || self.settings.create_stream {
+                // The next attempt connects anew; who still waits on this one goes on waiting.
+                self.current.compare_and_swap(&link, None);
+            }
+        })
+    }
+}
+
+#[async_trait]
+impl Destination for Nats {
+    /// A crash after the publish and before the settling publishes it again, under the same id.
+    async fn send(&self, outgoing: &Outgoing) -> Sent {
+        let deadline = Instant::now() + self.egress.total;
+        match self.attempt(outgoing, deadline).await {
+            Ok(answer) => Sent::Taken(Answer {
+                status: None,
+                text: shown(&answer.text),
+            }),
+            Err(failure) => failure,
+        }
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let mut files = self.egress.roots.clone();
+        if let Some((certificate, key)) = &self.egress.client_certificate {
+            files.extend([certificate.clone(), key.clone()]);
+        }
+        files.extend(self.settings.credentials.clone());
+        files
+    }
+
+    /// Every connection reads them; afterwards the next attempt makes one. With a bad file the present one stays.
+    fn reload(&self) -> Result<(), String> {
+        for server in &self.servers {
+            tls::config(&server.host, &self.egress)?;
+        }
+        if let Some(file) = &self.settings.credentials {
+            link::credentials(file)?;
+        }
+        self.current.store(None);
+        Ok(())
+    }
+}
