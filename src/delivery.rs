@@ -10,6 +10,7 @@ pub mod webhook;
 mod worker;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,9 +18,13 @@ use bytes::Bytes;
 use time::OffsetDateTime;
 
 pub use self::worker::{Line, Worker};
+use crate::clock::Clock;
+use crate::config::settings::{self, DestinationKind};
 use crate::domain::event::EventType;
 use crate::domain::id::{EventId, NotificationId, TokenReference};
 use crate::domain::masked::Secret;
+use crate::net::egress::Expiries;
+use webhook::Webhook;
 
 /// Where events go: one file for each kind below.
 #[async_trait]
@@ -32,9 +37,14 @@ pub trait Destination: Send + Sync {
         Vec::new()
     }
 
-    /// Reads them again; if one is bad, all stay as they were, and the text says which and why.
+    /// Reads them again; what is bad stays as it was, and the text says which and why.
     fn reload(&self) -> Result<(), String> {
         Ok(())
+    }
+
+    /// When a certificate that we show there expires, by its file.
+    fn expiries(&self) -> Expiries {
+        Expiries::default()
     }
 }
 
@@ -43,6 +53,44 @@ pub trait Destination: Send + Sync {
 pub trait Numbers: Send + Sync {
     /// The number of the token at that place (from 0) of a notification; `None` if it cannot be opened any more.
     async fn number(&self, notification: NotificationId, token_index: u32) -> Option<Secret>;
+}
+
+/// Why a destination cannot begin.
+#[derive(Debug, thiserror::Error)]
+#[error("destination `{name}`: {why}")]
+pub struct Unfit {
+    name: String,
+    why: Why,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Why {
+    #[error(transparent)]
+    Webhook(#[from] webhook::Error),
+    #[cfg(feature = "nats")]
+    #[error(transparent)]
+    Nats(#[from] nats::NoServer),
+    #[cfg(not(feature = "nats"))]
+    #[error("its kind `nats` is not in this program")]
+    NoNats,
+}
+
+/// The destination that these settings mean. What the operator wrote wrong is an error; one that is away is not.
+pub fn open(settings: &settings::Destination, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Destination>, Unfit> {
+    of_its_kind(settings, clock).map_err(|why| Unfit {
+        name: settings.name.clone(),
+        why,
+    })
+}
+
+fn of_its_kind(settings: &settings::Destination, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Destination>, Why> {
+    match &settings.kind {
+        DestinationKind::Webhook(webhook) => Ok(Arc::new(Webhook::load(webhook, &settings.egress, clock.clone())?)),
+        #[cfg(feature = "nats")]
+        DestinationKind::Nats(nats) => Ok(Arc::new(nats::Nats::new(nats, &settings.egress)?)),
+        #[cfg(not(feature = "nats"))]
+        DestinationKind::Nats(_) => Err(Why::NoNats),
+    }
 }
 
 /// One attempt, ready to leave.

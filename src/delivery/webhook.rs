@@ -1,6 +1,5 @@
 //! A webhook: one POST, signed by Standard Webhooks, and what its answer means.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -73,26 +72,6 @@ impl Webhook {
         })
     }
 
-    /// Reads certificates and secrets again. Each by itself: what cannot be read stays as it was, and the first
-    /// such is the error.
-    pub fn reload(&self) -> Result<(), Error> {
-        let secrets = self.secrets.reload();
-        self.client.reload()?;
-        Ok(secrets?)
-    }
-
-    /// Every file that a reload reads.
-    pub fn files(&self) -> BTreeSet<PathBuf> {
-        let mut files = self.client.files();
-        files.extend(self.secrets.files().iter().cloned());
-        files
-    }
-
-    /// When our own certificate expires, if we show one.
-    pub fn expiries(&self) -> egress::Expiries {
-        self.client.expiries()
-    }
-
     fn request(&self, outgoing: &Outgoing) -> Request {
         let id = outgoing.id.to_string();
         let signatures = self.secrets.sign(&id, outgoing.now, &outgoing.body);
@@ -126,6 +105,22 @@ impl Destination for Webhook {
                 retry_after: None,
             },
         }
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let secrets = self.secrets.files().iter().cloned();
+        self.client.files().into_iter().chain(secrets).collect()
+    }
+
+    /// Certificates and secrets, each by itself.
+    fn reload(&self) -> Result<(), String> {
+        let secrets = self.secrets.reload();
+        self.client.reload().map_err(|error| error.to_string())?;
+        secrets.map_err(|error| error.to_string())
+    }
+
+    fn expiries(&self) -> egress::Expiries {
+        self.client.expiries()
     }
 }
 

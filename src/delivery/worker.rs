@@ -275,7 +275,7 @@ async fn attempt(
             let outcome = line
                 .settings
                 .schedule
-                .after_failure(claimed.attempt, retry_after, dice, now);
+                .after_failure(claimed.tries, retry_after, dice, now);
             (outcome, answer, sign, class.as_str())
         }
     };
@@ -290,6 +290,7 @@ async fn attempt(
     }
     let settlement = Settlement {
         delivery: claimed.delivery,
+        position: claimed.event.position,
         attempt: claimed.attempt,
         outcome,
         status: answer.status,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use async_trait::async_trait;
 use aws_lc_rs::rand;
 use tokio::task::JoinSet;
@@ -10,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::settings::{self, DestinationKind, Settings};
-use crate::delivery::{Destination, Line, Numbers, Worker};
+use crate::delivery::{self, Destination, Line, Numbers, Worker};
 use crate::domain::id::NotificationId;
 use crate::domain::masked::Secret;
 use crate::inbox::Inbox;
@@ -23,26 +22,8 @@ pub(super) type Named = (String, Arc<dyn Destination>);
 /// The destinations, in the order of the configuration. What the operator wrote wrong is an error;
 /// one that is away is not.
 pub(super) fn destinations(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Vec<Named>> {
-    let one = |settings: &crate::config::settings::Destination| {
-        let destination: Arc<dyn Destination> = match &settings.kind {
-            DestinationKind::Webhook(webhook) => todo!("{webhook:?} {:?}", clock.now()),
-            DestinationKind::Nats(nats) => {
-                nats_destination(nats, &settings.egress).with_context(|| format!("destination `{}`", settings.name))?
-            }
-        };
-        Ok((settings.name.clone(), destination))
-    };
+    let one = |one: &settings::Destination| Ok((one.name.clone(), delivery::open(one, clock)?));
     settings.destinations.iter().map(one).collect()
-}
-
-#[cfg(feature = "nats")]
-fn nats_destination(nats: &settings::Nats, egress: &settings::Egress) -> anyhow::Result<Arc<dyn Destination>> {
-    Ok(Arc::new(crate::delivery::nats::Nats::new(nats, egress)?))
-}
-
-#[cfg(not(feature = "nats"))]
-fn nats_destination(_: &settings::Nats, _: &settings::Egress) -> anyhow::Result<Arc<dyn Destination>> {
-    anyhow::bail!("its kind `nats` is not in this program")
 }
 
 /// Starts a worker for each; they end softly when the stop comes.

@@ -112,7 +112,11 @@ impl Reloadable {
 
     fn tell_expiries(&self) {
         let admin = self.admin.iter().flat_map(|admin| admin.expiries());
-        for (file, at) in self.door.expiries().into_iter().chain(admin) {
+        let shown = self
+            .destinations
+            .iter()
+            .flat_map(|(_, destination)| destination.expiries());
+        for (file, at) in self.door.expiries().into_iter().chain(admin).chain(shown) {
             self.metrics.expires(&file, at.unix_timestamp());
         }
     }

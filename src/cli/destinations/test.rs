@@ -16,7 +16,12 @@ use crate::domain::id::{EventId, Namespace};
 pub(super) async fn run(name: &str, settings: &Settings) -> anyhow::Result<ExitCode> {
     let names: Vec<&str> = settings.destinations.iter().map(|one| one.name.as_str()).collect();
     let one = settings.destinations.iter().find(|one| one.name == name);
-    let one = one.with_context(|| format!("no destination `{name}` in the configuration; there is: {}", names.join(", ")))?;
+    let one = one.with_context(|| {
+        format!(
+            "no destination `{name}` in the configuration; there is: {}",
+            names.join(", ")
+        )
+    })?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let now = clock.now();
     let destination = delivery::open(one, &clock)?;
@@ -30,7 +35,11 @@ pub(super) async fn run(name: &str, settings: &Settings) -> anyhow::Result<ExitC
             Ok(ExitCode::from(NOT_WELL))
         }
         Sent::Failed { answer, class, .. } => {
-            println!("{name} did not take it ({}){}", class.as_str(), said(answer.status, &answer.text));
+            println!(
+                "{name} did not take it ({}){}",
+                class.as_str(),
+                said(answer.status, &answer.text)
+            );
             Ok(ExitCode::from(NOT_WELL))
         }
     }
@@ -38,7 +47,11 @@ pub(super) async fn run(name: &str, settings: &Settings) -> anyhow::Result<ExitC
 
 fn said(status: Option<u16>, text: &str) -> String {
     let status = status.map(|status| format!(", status {status}")).unwrap_or_default();
-    let text = if text.is_empty() { String::new() } else { format!(": {text}") };
+    let text = if text.is_empty() {
+        String::new()
+    } else {
+        format!(": {text}")
+    };
     format!("{status}{text}")
 }
 

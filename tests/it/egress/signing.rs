@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mdes_receiver::clock::SystemClock;
+use mdes_receiver::delivery::Destination as _;
 use mdes_receiver::delivery::signature::{Error, Key, Secrets, Signed, Unverified, new_secret, verify};
 use mdes_receiver::delivery::webhook::Webhook;
 use mdes_receiver::domain::masked::Secret;

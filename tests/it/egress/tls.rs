@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mdes_receiver::config::settings::Egress;
+use mdes_receiver::delivery::Destination as _;
 use mdes_receiver::delivery::Failure;
 use mdes_receiver::simulator::pki::{Authority, Issued, Leaf, Validity};
 use rustls::RootCertStore;
