@@ -30,7 +30,7 @@ use crate::mdes::Reading;
 use crate::net::file_limit::raise_file_limit;
 use crate::net::listener::{Listener, Security};
 use crate::net::tls::{DoorTls, ServerTls};
-use crate::store::{self, SharedStore};
+use crate::store::{self, Memory, SharedStore};
 use crate::telemetry::Metrics;
 use reload::Reloadable;
 pub use reload::Reread;
@@ -80,16 +80,7 @@ impl Service {
         let inbox = Arc::new(inbox);
         let callback = Callback::new(inbox.clone(), callback.clone(), clock.clone(), metrics.clone());
         let stop = CancellationToken::new();
-        let state = AdminState {
-            store: store.clone(),
-            outbox: store.clone(),
-            roster: store.clone(),
-            destinations: settings.destinations.clone().into(),
-            limits: settings.callback.limits,
-            clock: clock.clone(),
-            metrics: metrics.clone(),
-            stopping: stop.clone(),
-        };
+        let state = admin_state(&settings, &store, &clock, &metrics, &stop);
         let admin = admin::router(state, &settings.admin);
         let admin_security = admin_tls.clone().map_or(Security::Plain, Security::ServerTls);
         let doors = vec![
@@ -186,6 +177,25 @@ pub fn inbox(settings: &Settings, store: SharedStore, clock: Arc<dyn Clock>) -> 
     let keys = Arc::new(Keys::load(settings.keys.clone())?);
     let (batch, _worker) = Batch::start(store.clone(), bounds(settings), clock.clone(), Metrics::new());
     Ok(Inbox::new(keys, store, batch, reading(settings), clock, new_id))
+}
+
+fn admin_state(
+    settings: &Settings,
+    memory: &Arc<Memory>,
+    clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
+    stopping: &CancellationToken,
+) -> AdminState {
+    AdminState {
+        store: memory.clone(),
+        outbox: memory.clone(),
+        roster: memory.clone(),
+        destinations: settings.destinations.clone().into(),
+        limits: settings.callback.limits,
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+        stopping: stopping.clone(),
+    }
 }
 
 fn admin_tls(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Option<Arc<ServerTls>>> {
