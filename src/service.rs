@@ -31,7 +31,7 @@ use crate::mdes::Reading;
 use crate::net::file_limit::raise_file_limit;
 use crate::net::listener::{Listener, Security};
 use crate::net::tls::{DoorTls, ServerTls};
-use crate::store::{self, SharedOutbox, SharedStore};
+use crate::store::{self, Memory, SharedOutbox, SharedStore};
 use crate::telemetry::Metrics;
 use reload::Reloadable;
 pub use reload::Reread;
@@ -81,16 +81,7 @@ impl Service {
         let destinations = deliver::destinations(&settings, &clock)?;
         let callback = Callback::new(inbox.clone(), callback.clone(), clock.clone(), metrics.clone());
         let stop = CancellationToken::new();
-        let state = AdminState {
-            store: store.clone(),
-            outbox: outbox.clone(),
-            roster: memory,
-            destinations: settings.destinations.clone().into(),
-            limits: settings.callback.limits,
-            clock: clock.clone(),
-            metrics: metrics.clone(),
-            stopping: stop.clone(),
-        };
+        let state = admin_state(&settings, &memory, &clock, &metrics, &stop);
         let admin = admin::router(state, &settings.admin);
         let admin_security = admin_tls.clone().map_or(Security::Plain, Security::ServerTls);
         let doors = vec![
@@ -201,6 +192,25 @@ fn listeners(settings: &Settings, clock: &Arc<dyn Clock>, metrics: &Metrics) -> 
     let bind = |key, address| Listener::bind(key, address, callback.limits, metrics.clone(), clock.clone());
     let door = bind("callback.listen", callback.listen)?.with_proxy_protocol(callback.proxy_protocol_from.clone());
     Ok((door, bind("admin.listen", settings.admin.listen)?))
+}
+
+fn admin_state(
+    settings: &Settings,
+    memory: &Arc<Memory>,
+    clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
+    stopping: &CancellationToken,
+) -> AdminState {
+    AdminState {
+        store: memory.clone(),
+        outbox: memory.clone(),
+        roster: memory.clone(),
+        destinations: settings.destinations.clone().into(),
+        limits: settings.callback.limits,
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+        stopping: stopping.clone(),
+    }
 }
 
 fn admin_tls(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Option<Arc<ServerTls>>> {

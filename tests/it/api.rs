@@ -3,6 +3,7 @@
 mod caller;
 
 mod admit;
+mod deliveries;
 mod events;
 mod export;
 mod stream;

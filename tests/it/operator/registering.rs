@@ -31,7 +31,7 @@ fn a_file_is_imported_and_again_without_harm() {
 #[test]
 fn wrong_lines_are_named_by_their_number_and_the_others_are_registered() {
     let (desk, file) = desk(
-        "namespace,reference,status\n,DM4MMC1,ACTIVE\n,,ACTIVE\nvisa,DM4MMC2,\n,DM4MMC3\n\nmdes,\"DM4MMC\n4\",\n,DM4MMC5,\n,DM4MMC5,\n",
+        "namespace,reference,status\n,DM4MMC1,ACTIVE\n,,ACTIVE\nvisa,DM4MMC2,\n,DM4MMC3\nmdes,\"DM4MMC\n4\",\n,DM4MMC5,\n,DM4MMC5,\n",
     );
     let ran = desk.run(&["tokens", "import", &file]);
     assert_eq!(ran.code, 1);
@@ -42,7 +42,7 @@ fn wrong_lines_are_named_by_their_number_and_the_others_are_registered() {
             "line 3: `reference` is missing",
             "line 4: `namespace` must be mdes or tokenex",
             "line 5: does not have as many fields as the header line",
-            "line 7: `reference` has a control character in it",
+            "line 6: `reference` has a control character in it",
         ]
     );
     assert!(ran.out.starts_with("3 registered: 2 new, 0 that"), "{}", ran.out);
