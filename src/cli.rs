@@ -7,6 +7,7 @@ mod check;
 mod deliveries;
 mod destinations;
 mod dev;
+mod endpoint;
 mod inspect;
 mod keys;
 mod listen;
@@ -89,6 +90,8 @@ enum Command {
     Destinations(destinations::DestinationsArgs),
     /// Who may ask the admin API: make a token, or take it away.
     Operators(operators::OperatorsArgs),
+    /// Play your own endpoint: take what is told, show it, and measure.
+    Endpoint(endpoint::EndpointArgs),
     /// Follow the events of a running receiver, on your own machine.
     Listen(listen::ListenArgs),
     /// Check a webhook's signature, or say what is wrong with it.
@@ -126,6 +129,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Deliveries(args) => deliveries::run(args, &load(&cli)?).await,
         Command::Destinations(args) => destinations::run(args, || load(&cli)).await,
         Command::Operators(args) => operators::run(args, &load(&cli)?, now).await,
+        Command::Endpoint(args) => endpoint::run(args).await,
         Command::Listen(args) => listen::run(args).await,
         Command::Verify(args) => verify::run(args, now),
     }

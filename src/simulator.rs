@@ -11,6 +11,7 @@
 //! | [`sender`] | the HTTPS client with the client certificate |
 //! | [`play`] | plays scenarios and judges the answers |
 //! | [`load`] | sends many notifications at once and measures |
+//! | [`endpoint`] | the merchant's endpoint: takes what is told, and measures |
 //! | [`set`] | `--set path=value` |
 //! | [`pki`], [`dev_files`] | a test PKI, and the files of it that `dev` keeps |
 
@@ -18,6 +19,7 @@ mod caller;
 mod card;
 pub mod dev_files;
 mod dice;
+pub mod endpoint;
 pub mod load;
 mod message;
 pub mod pki;

@@ -100,6 +100,7 @@ impl Args {
             connections: self.connections as usize,
             tokens: self.tokens as usize,
             deadline: Duration::from_secs(self.load_deadline),
+            rate: self.rate,
         };
         let told = std::io::stderr().is_terminal();
         if told {

@@ -44,6 +44,8 @@ pub struct Plan {
     pub tokens: usize,
     /// When to stop in any case.
     pub deadline: Duration,
+    /// No more than so many a second, evenly; `None`: as fast as they are answered.
+    pub rate: Option<u32>,
 }
 
 /// All the bodies, in the order of their timestamps, sealed on every core. Blocks.
@@ -121,6 +123,8 @@ pub async fn run(sender: Arc<Sender>, bodies: Vec<Bytes>, plan: &Plan, done: Arc
             next: Arc::clone(&next),
             done: Arc::clone(&done),
             stop_at,
+            began,
+            rate: plan.rate,
         };
         workers.spawn(worker.work(connection));
     }
@@ -138,9 +142,19 @@ struct Worker {
     next: Arc<AtomicUsize>,
     done: Arc<AtomicUsize>,
     stop_at: Instant,
+    began: Instant,
+    rate: Option<u32>,
 }
 
 impl Worker {
+    /// Until the turn of the request of that number has come.
+    async fn turn_of(&self, number: usize) {
+        if let Some(rate) = self.rate {
+            tokio::time::sleep_until(self.began + Duration::from_secs(1).mul_f64(number as f64 / f64::from(rate)))
+                .await;
+        }
+    }
+
     async fn work(self, mut connection: Result<Connection, SendError>) -> Seen {
         let mut seen = Seen::default();
         let mut failures = 0;
@@ -159,9 +173,11 @@ impl Worker {
                 connection = self.sender.connect().await;
                 continue;
             }
-            let Some(body) = self.bodies.get(self.next.fetch_add(1, Ordering::Relaxed)) else {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(body) = self.bodies.get(number) else {
                 break;
             };
+            self.turn_of(number).await;
             connection = match open.send(body.clone()).await {
                 Ok(answer) => {
                     failures = 0;
@@ -189,6 +205,7 @@ mod tests {
             connections: 1,
             tokens: 3,
             deadline: Duration::from_secs(1),
+            rate: None,
         };
         let said = contents(&plan, 1, datetime!(2026-11-22 12:00 UTC));
         let ids: BTreeSet<&String> = said.iter().map(|(id, _)| id).collect();

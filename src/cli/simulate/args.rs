@@ -83,6 +83,9 @@ pub struct Args {
     /// About so many tokens
     #[arg(long, value_name = "T", default_value_t = 1000, requires = "load", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(super) tokens: u32,
+    /// No more than so many a second, evenly
+    #[arg(long, value_name = "R", requires = "load", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) rate: Option<u32>,
     /// Stop the load after so many seconds in any case
     #[arg(long, value_name = "SECONDS", default_value_t = 600, requires = "load", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(super) load_deadline: u64,

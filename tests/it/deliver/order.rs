@@ -92,7 +92,10 @@ async fn a_failing_head_holds_up_only_its_own_token(database: Database) {
 async fn a_dead_destination_holds_up_no_other(database: Database) {
     let dead = Merchant::who(|_| Reaction::Silence).await;
     let alive = Merchant::content().await;
-    let destinations = [dead.destination("dead", ""), alive.destination("alive", "")];
+    let destinations = [
+        dead.destination("dead", "total_secs = 1"),
+        alive.destination("alive", ""),
+    ];
     let world = world_with(database, &destinations.join("\n")).await;
     for token in 0..40 {
         says(&world, &format!("DM4MMC-{token}"), "ACTIVE", 1).await;

@@ -112,6 +112,7 @@ async fn a_load_sends_every_body_once_over_its_connections() {
         connections: 4,
         tokens: 10,
         deadline: Duration::from_secs(60),
+        rate: None,
     };
     let bodies = load::sealed_bodies(&plan, &desk.sealer(Style::default()), SEED, desk.now).expect("a good key");
     let done = Arc::new(AtomicUsize::new(0));
@@ -136,6 +137,7 @@ async fn a_load_that_nobody_answers_ends_and_does_not_pass() {
         connections: 2,
         tokens: 10,
         deadline: SOON,
+        rate: None,
     };
     let deadlines = Deadlines {
         answer: SOON,
