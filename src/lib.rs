@@ -1,7 +1,8 @@
 //! The map of the house.
 //!
 //! `mdes-receiver` hears from Mastercard what became of a merchant's network tokens, commits it, and answers
-//! only when it is on disk. The README walks through one notification; this is where each step lives.
+//! only when it is on disk; then it tells the merchant's own systems. The README walks through one notification and one
+//! event; this is where each step lives.
 //!
 //! | module | what it is | what it never does |
 //! |---|---|---|
@@ -9,8 +10,9 @@
 //! | [`mdes`] | Mastercard's language: bytes in, domain out | keep anything |
 //! | [`keys`] | the decryption key ring, live | show a key |
 //! | [`store`] | the memory: one port, two databases | open a sealed body |
-//! | [`net`] | the door: accept loop, TLS, who is calling | let a stranger's bytes reach HTTP |
+//! | [`net`] | the door: accept loop, TLS, who is calling; the way out | let a stranger's bytes reach HTTP |
 //! | [`inbox`] | takes in what came, commits in groups, redrives | know HTTP or SQL |
+//! | [`delivery`] | tells the merchant's systems: a worker for each destination | hold a transaction while it sends |
 //! | [`http`] | the callback; the admin side | answer before the inbox did |
 //! | [`service`] | assembles, reloads, stops | |
 //! | [`simulator`] | the other side of the street: plays Mastercard | use [`mdes`] or [`keys`] |
@@ -21,8 +23,9 @@
 //! The arrows (`tests/it/arrows.rs` holds them):
 //!
 //! ```text
-//! main → cli ─┬→ service → http → inbox ─┬→ mdes → keys
-//!             │       └──→ net           └→ store → domain
+//! main → cli ─┬→ service ─┬→ http → inbox ─┬→ mdes → keys
+//!             │           ├→ delivery ──────┴→ store → domain
+//!             │           └→ net ← delivery (net::egress alone)
 //!             └→ simulator → domain
 //! ```
 
