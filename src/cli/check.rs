@@ -3,6 +3,7 @@
 //! One line for each finding; what is not well says what to do next.
 
 mod certificates;
+mod destinations;
 mod findings;
 mod keys;
 mod memory;
@@ -75,6 +76,7 @@ async fn examine(settings: &Settings, now: OffsetDateTime, findings: &mut Findin
     certificates::admin(&settings.admin, now, findings);
     keys::examine(settings, now, findings);
     memory::examine(&settings.store, findings).await;
+    destinations::examine(settings, now, findings).await;
     ports::examine(settings, findings).await;
 }
 

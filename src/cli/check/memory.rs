@@ -56,7 +56,7 @@ fn next_step(error: &Error) -> &'static str {
 }
 
 /// An SQLite file that is not there: opening it would make it, and a check makes nothing.
-fn missing_file(settings: &Store) -> Option<String> {
+pub(super) fn missing_file(settings: &Store) -> Option<String> {
     let path = settings.urls.first()?.expose().strip_prefix("sqlite://")?;
     let path = path.split('?').next()?;
     let path = percent_encoding::percent_decode_str(path)

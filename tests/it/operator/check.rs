@@ -410,3 +410,19 @@ fn serve(status: &'static str, body: &'static str) -> String {
     });
     address
 }
+
+#[test]
+fn a_destination_is_looked_at_and_a_forbidden_address_names_the_setting_that_allows_it() {
+    let secret = "secrets = [\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"]";
+    let destination = |name: &str, url: &str, extra: &str| {
+        format!("[[destinations]]\nname = \"{name}\"\nurl = \"{url}\"\n{secret}\n{extra}\n")
+    };
+    let desk = Desk::new();
+    let good = destination("good", "https://orders.example/hook", "");
+    let bad = destination("bad", "https://169.254.169.254/hook", "");
+    desk.configure(&format!("{good}{bad}"));
+    let failed = failure(&desk, "destination bad");
+    assert!(failed.contains("allow_networks"), "{failed}");
+    let ran = desk.run(&["check"]);
+    line(&ran, "ok", "destination good");
+}
