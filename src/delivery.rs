@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::config::settings::{self, DestinationKind};
 use crate::domain::event::EventType;
 use crate::domain::id::{EventId, NotificationId, TokenReference};
-use crate::domain::masked::Secret;
+use crate::domain::masked::{Secret, without_written_numbers};
 use crate::net::egress::Expiries;
 use webhook::Webhook;
 
@@ -52,7 +52,8 @@ pub trait Destination: Send + Sync {
 #[async_trait]
 pub trait Numbers: Send + Sync {
     /// The number of the token at that place (from 0) of a notification; `None` if it cannot be opened any more.
-    async fn number(&self, notification: NotificationId, token_index: u32) -> Option<Secret>;
+    /// The error is for now: asked again, it may be there.
+    async fn number(&self, notification: NotificationId, token_index: u32) -> Result<Option<Secret>, String>;
 }
 
 /// Why a destination cannot begin.
@@ -160,6 +161,8 @@ pub enum Failure {
     Refused,
     /// A broker did not acknowledge.
     Unacknowledged,
+    /// Nothing was sent: what was to be sent could not be had just then.
+    Ours,
 }
 
 impl Failure {
@@ -176,6 +179,7 @@ impl Failure {
             Failure::Redirect => "redirect",
             Failure::Refused => "refused",
             Failure::Unacknowledged => "unacknowledged",
+            Failure::Ours => "ours",
         }
     }
 }
@@ -185,7 +189,16 @@ const SHOWN_BYTES_MAX: usize = 1_024;
 
 /// Someone else's words, fit to be kept: printable, card numbers masked, cut.
 pub fn shown(words: &str) -> String {
-    let masked = crate::domain::masked::without_numbers(words);
+    fit(words, false)
+}
+
+/// The same of words that break off.
+pub fn shown_in_part(words: &str) -> String {
+    fit(words, true)
+}
+
+fn fit(words: &str, is_cut: bool) -> String {
+    let masked = without_written_numbers(words, is_cut);
     let mut text: String = masked.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.len() > SHOWN_BYTES_MAX {
         text.truncate(text.floor_char_boundary(SHOWN_BYTES_MAX));

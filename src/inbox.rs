@@ -21,7 +21,7 @@ use crate::domain::masked::Secret;
 use crate::domain::peer::Peer;
 use crate::keys::Keys;
 use crate::mdes::{self, Read, Reading, Reason, Resting, Unreadable};
-use crate::store::{NewQuarantine, Outcome, Recorded, Recording, SealedBy, SharedStore};
+use crate::store::{self, NewQuarantine, Outcome, Recorded, Recording, SealedBy, SharedStore};
 use batch::{Batch, Unrecorded};
 
 /// What the store keeps as the reason for a body that it refused itself.
@@ -137,22 +137,17 @@ impl Inbox {
     }
 
     /// The number of the token at that place (from 0) of a notification that was recorded, opened from its sealed
-    /// body; `None` if it holds none, or no key of now opens it (the log says which).
-    pub async fn token_number(&self, notification: NotificationId, index: u32) -> Option<Secret> {
-        let kept = match self.store.notification(notification).await {
-            Ok(kept) => kept?,
-            Err(error) => {
-                tracing::warn!(%notification, %error, "cannot look for a token's number");
-                return None;
-            }
+    /// body; `None` if it is not kept any more, holds none, or no key of now opens it (the log says so).
+    pub async fn token_number(&self, notification: NotificationId, index: u32) -> Result<Option<Secret>, store::Error> {
+        let Some(kept) = self.store.notification(notification).await? else {
+            return Ok(None);
         };
         let by_us = kept.sealed_by == SealedBy::Us;
         let opened = mdes::token_number(&kept.sealed_body, by_us, index, &self.keys.current(), &self.rules);
-        opened
-            .inspect_err(
-                |unreadable| tracing::warn!(%notification, detail = unreadable.detail, "cannot open a token's number"),
-            )
-            .ok()?
+        let opened = opened.inspect_err(|unreadable| {
+            tracing::warn!(%notification, detail = unreadable.detail, "cannot open a token's number");
+        });
+        Ok(opened.ok().flatten())
     }
 
     async fn record(&self, arrival: Arrival, read: Read) -> Result<Receipt, Refusal> {

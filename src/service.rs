@@ -10,11 +10,12 @@ mod upkeep;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, new_id};
@@ -41,6 +42,9 @@ use upkeep::{measure, prepare, redrive_for_ever};
 const QUEUE_BYTES_MAX: usize = 256 << 20;
 /// Bodies in one commit: more would not be written within the store's deadline.
 const BATCH_BYTES_MAX: usize = 16 << 20;
+/// What each step of a stop has at least.
+const LAST_STEP: Duration = Duration::from_secs(2);
+
 /// The running house.
 pub struct Service {
     /// Where the door listens.
@@ -152,12 +156,15 @@ impl Service {
     /// Accepts no more, finishes what was accepted, commits what waits, closes the store.
     /// Each step has a deadline; what is left after it is cut off, unanswered, and the sender repeats it.
     pub async fn stop(mut self) {
+        let until = Instant::now() + self.stop_within;
+        // However late it is: each step may do its last.
+        let left = || until.saturating_duration_since(Instant::now()).max(LAST_STEP);
         self.stop.cancel();
         for door in self.doors {
             let _ = door.await; // it has its own deadline; a panic in it was already reported
         }
         let ended = async { while self.workers.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.stop_within, ended).await.is_err() {
+        if timeout(left(), ended).await.is_err() {
             tracing::warn!("an attempt did not end in time; it is made again when its lease ends");
         }
         self.workers.abort_all();
@@ -165,13 +172,10 @@ impl Service {
             helper.abort();
         }
         drop(self.inbox);
-        if tokio::time::timeout(self.stop_within, self.batch).await.is_err() {
+        if timeout(left(), self.batch).await.is_err() {
             tracing::warn!("the last commit did not end in time; what it held is unanswered");
         }
-        if tokio::time::timeout(self.stop_within, self.store.close())
-            .await
-            .is_err()
-        {
+        if timeout(left(), self.store.close()).await.is_err() {
             tracing::warn!("the store did not close in time");
         }
         tracing::info!("stopped");

@@ -1,5 +1,6 @@
 //! `operators`: who may ask the admin API. A token is shown once, when it is made; kept is its hash.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -96,7 +97,8 @@ async fn add(roster: &dyn Roster, name: &str, role: RoleArg, expires_at: OffsetD
         eprintln!("there is or was an operator {name}: choose another name, since a name is never given twice");
         return Ok(ExitCode::from(NOT_WELL));
     }
-    output::print(&format!("{}\n", bearer.expose()));
+    // If it cannot be shown it is lost, and the name with it: that must not look like success.
+    writeln!(std::io::stdout().lock(), "{}", bearer.expose()).context("cannot print the token: revoke it")?;
     eprintln!(
         "this token of {name} is good until {}, and is not shown again",
         rfc3339(expires_at)

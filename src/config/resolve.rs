@@ -54,6 +54,12 @@ fn agree(settings: &settings::Settings, at: &Resolver<'_>) -> Result<(), Error> 
         let why = "must be less than `callback.limits.answer_secs`, so that a slow store still gets its 503";
         return Err(at.invalid("store.deadline_secs", why));
     }
+    for (index, destination) in settings.destinations.iter().enumerate() {
+        if destination.egress.total >= limits.stop {
+            let why = "must be less than `callback.limits.stop_secs`, so that a stop can settle what was under way";
+            return Err(at.invalid(format!("destinations[{index}].total_secs"), why));
+        }
+    }
     if settings.inbox.batch_max > settings.inbox.queue_max {
         return Err(at.invalid("inbox.batch_max", "must not be more than `inbox.queue_max`"));
     }

@@ -10,7 +10,7 @@ use hyper::{HeaderMap, Method, StatusCode};
 use time::OffsetDateTime;
 
 use super::signature::{self, Secrets};
-use super::{Answer, Destination, Failure, Outgoing, Sent, shown};
+use super::{Answer, Destination, Failure, Outgoing, Sent, shown, shown_in_part};
 use crate::clock::Clock;
 use crate::config::settings;
 use crate::net::egress::{self, BadSetting, Class, Client, Limits, Request, Resolver, Response, System, Target};
@@ -126,9 +126,13 @@ impl Destination for Webhook {
 
 /// What an answer means. The status decides; the words are for a person.
 fn heard(response: &Response, now: OffsetDateTime) -> Sent {
+    let words = String::from_utf8_lossy(&response.body);
     let answer = Answer {
         status: Some(response.status.as_u16()),
-        text: shown(&String::from_utf8_lossy(&response.body)),
+        text: match response.truncated {
+            true => shown_in_part(&words),
+            false => shown(&words),
+        },
     };
     let class = match response.status {
         status if status.is_success() => return Sent::Taken(answer),

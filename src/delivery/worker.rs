@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{Destination, Numbers, Outgoing, Sent};
+use super::{Answer, Destination, Failure, Numbers, Outgoing, Sent};
 use crate::clock::Clock;
 use crate::config::settings;
 use crate::domain::delivery::Outcome;
@@ -24,6 +25,8 @@ use crate::telemetry::Metrics;
 /// A claim holds for so long: longer than any attempt may take, short enough that what a dead worker held goes out
 /// again within a minute.
 const LEASE: Duration = Duration::from_secs(45);
+/// An attempt is over by then, in any case: before its lease is.
+const ATTEMPT_MAX: Duration = Duration::from_secs(38);
 /// The bell may be missed; the outbox may not.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// What ended within so short a time is settled together.
@@ -58,6 +61,8 @@ pub struct Worker {
     ended: Vec<Settlement>,
     /// The destination said that it wants no more.
     gone: bool,
+    /// Nothing is sent to it.
+    paused: bool,
 }
 
 /// How an attempt ended, and what that says of the destination.
@@ -69,10 +74,16 @@ struct Ended {
 
 impl Worker {
     /// A worker that has done nothing yet.
-    pub fn new(line: Line, outbox: SharedOutbox, clock: Arc<dyn Clock>, metrics: Metrics, dice: fn() -> f64) -> Self {
+    pub fn new(
+        line: Arc<Line>,
+        outbox: SharedOutbox,
+        clock: Arc<dyn Clock>,
+        metrics: Metrics,
+        dice: fn() -> f64,
+    ) -> Self {
         let concurrency = usize::try_from(line.settings.concurrency).unwrap_or(usize::MAX);
         Worker {
-            line: Arc::new(line),
+            line,
             outbox,
             clock,
             metrics,
@@ -82,6 +93,7 @@ impl Worker {
             under_way: JoinSet::new(),
             ended: Vec::new(),
             gone: false,
+            paused: false,
         }
     }
 
@@ -92,6 +104,10 @@ impl Worker {
         }
         let mut bell = self.outbox.bell();
         while !stop.is_cancelled() {
+            // However much there is to look at: a lease must not end because nobody heard that its attempt had.
+            while let Some(ended) = self.under_way.try_join_next() {
+                self.hear(ended);
+            }
             bell.mark_unchanged();
             let now = self.clock.now();
             let room = self.pace.room(now).saturating_sub(self.under_way.len());
@@ -100,7 +116,7 @@ impl Worker {
                 continue;
             };
             let goes_on = turned.more && room > 0;
-            let wait = self.until_next(&turned, now);
+            let wait = self.until_next(&turned, room, now);
             self.send_all(turned.claimed, now);
             if !goes_on || self.under_way.len() >= self.pace.room(now) {
                 let _ = stop.run_until_cancelled(self.wait(&mut bell, wait)).await;
@@ -111,12 +127,15 @@ impl Worker {
 
     async fn enrol(&self) {
         let settings = &self.line.settings;
+        let mut told = false;
         loop {
             match self.outbox.enrol(&settings.name, settings.start).await {
                 Ok(true) => tracing::info!(destination = settings.name, "enrolled"),
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::debug!(destination = settings.name, %error, "cannot enrol yet");
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!(destination = settings.name, %error, "nothing is delivered to it yet");
+                    }
                     tokio::time::sleep(STORE_RETRY).await;
                     continue;
                 }
@@ -144,6 +163,7 @@ impl Worker {
                 }
                 self.ended.clear();
                 self.gone = false;
+                self.tell_pause(turned.paused.as_deref());
                 Some(turned)
             }
             Err(error) => {
@@ -153,20 +173,39 @@ impl Worker {
         }
     }
 
+    /// Once for each pause: somebody has to resume it.
+    fn tell_pause(&mut self, paused: Option<&str>) {
+        let destination = &self.line.settings.name;
+        match paused {
+            Some(why) if !self.paused => {
+                tracing::error!(
+                    destination,
+                    why,
+                    "paused: its events go on accruing until `destinations resume`"
+                );
+            }
+            None if self.paused => tracing::info!(destination, "resumed"),
+            _ => {}
+        }
+        self.paused = paused.is_some();
+    }
+
     fn send_all(&mut self, claimed: Vec<Claimed>, now: OffsetDateTime) {
         for one in claimed {
             let (line, clock, metrics, dice) = (self.line.clone(), self.clock.clone(), self.metrics.clone(), self.dice);
             self.under_way.spawn(async move {
-                let ended = attempt(&line, &one, now, clock.as_ref(), dice()).await;
-                metrics.delivery(&line.settings.name, ended.1);
-                ended.0
+                let (ended, word) = attempt(&line, &one, now, clock.as_ref(), dice()).await;
+                metrics.delivery(&line.settings.name, word);
+                ended
             });
         }
     }
 
     /// When there may be something to do, if nothing rings and nothing ends.
-    fn until_next(&self, turned: &Turned, now: OffsetDateTime) -> Duration {
-        let due = turned.next_due.into_iter().chain(self.pace.waits_until(now)).min();
+    fn until_next(&self, turned: &Turned, room: usize, now: OffsetDateTime) -> Duration {
+        // Where there is no room, that something is due changes nothing.
+        let due = turned.next_due.filter(|_| room > 0);
+        let due = due.into_iter().chain(self.pace.waits_until(now)).min();
         let wait = due.map(|due| Duration::try_from(due - now).unwrap_or_default());
         let soonest = if turned.more { Duration::ZERO } else { GATHER };
         wait.unwrap_or(LOOK_EVERY).clamp(soonest, LOOK_EVERY)
@@ -196,7 +235,7 @@ impl Worker {
             tokio::time::sleep(at_most).await;
             return false;
         }
-        match tokio::time::timeout(at_most, self.under_way.join_next()).await {
+        match timeout(at_most, self.under_way.join_next()).await {
             Ok(Some(ended)) => {
                 self.hear(ended);
                 true
@@ -211,7 +250,7 @@ impl Worker {
         while let Some(left) = until.checked_duration_since(Instant::now())
             && !self.under_way.is_empty()
         {
-            match tokio::time::timeout(left, self.under_way.join_next()).await {
+            match timeout(left, self.under_way.join_next()).await {
                 Ok(Some(ended)) => self.hear(ended),
                 _ => return,
             }
@@ -237,13 +276,17 @@ impl Worker {
         }
     }
 
-    /// What is under way ends within its own deadline; what it brought is settled once.
+    /// What is under way ends within its own deadline; what has ended is settled without waiting for the slowest.
     async fn finish(&mut self) {
-        while let Some(ended) = self.under_way.join_next().await {
-            self.hear(ended);
-        }
-        if !self.ended.is_empty() || self.gone {
-            self.turn(0).await;
+        loop {
+            self.gather().await;
+            if !self.ended.is_empty() || self.gone {
+                self.turn(0).await;
+            }
+            if self.under_way.is_empty() {
+                return;
+            }
+            self.next_ended(LOOK_EVERY).await;
         }
     }
 }
@@ -256,10 +299,14 @@ async fn attempt(
     clock: &dyn Clock,
     dice: f64,
 ) -> (Ended, &'static str) {
-    let outgoing = outgoing(line, claimed, now).await;
-    let sent = line.destination.send(&outgoing).await;
+    // Whatever a library forgets: an attempt ends before its lease does.
+    let sent = match timeout(ATTEMPT_MAX, send(line, claimed, now)).await {
+        Ok(sent) => sent,
+        Err(_) => failed(Failure::Timeout, "it did not end by itself"),
+    };
     let now = clock.now();
-    let (destination, event, attempt) = (&line.settings.name, outgoing.id, claimed.attempt);
+    let (destination, event, attempt) = (&line.settings.name, claimed.event.event.id, claimed.attempt);
+    let kind = claimed.event.event.kind.as_str();
     let (outcome, answer, sign, word) = match sent {
         Sent::Taken(answer) => (Outcome::Delivered, answer, Sign::Well, "delivered"),
         Sent::Gone(answer) => (Outcome::Again(now), answer, Sign::Unwell, "gone"),
@@ -269,7 +316,9 @@ async fn attempt(
             retry_after,
         } => {
             let sign = match class {
-                super::Failure::Busy => Sign::Busy(retry_after),
+                Failure::Busy => Sign::Busy(retry_after),
+                // It was not asked.
+                Failure::Ours => Sign::Silent,
                 _ => Sign::Unwell,
             };
             let outcome = line
@@ -280,7 +329,7 @@ async fn attempt(
         }
     };
     match &outcome {
-        Outcome::Delivered => tracing::info!(destination, %event, attempt, kind = outgoing.kind.as_str(), "delivered"),
+        Outcome::Delivered => tracing::info!(destination, %event, attempt, kind, "delivered"),
         Outcome::Again(at) => {
             tracing::warn!(destination, %event, attempt, why = word, again = %at, answer = answer.text, "not delivered");
         }
@@ -300,7 +349,24 @@ async fn attempt(
     (Ended { settlement, sign, gone }, word)
 }
 
-async fn outgoing(line: &Line, claimed: &Claimed, now: OffsetDateTime) -> Outgoing {
+async fn send(line: &Line, claimed: &Claimed, now: OffsetDateTime) -> Sent {
+    match outgoing(line, claimed, now).await {
+        Ok(outgoing) => line.destination.send(&outgoing).await,
+        Err(why) => failed(Failure::Ours, &why),
+    }
+}
+
+fn failed(class: Failure, text: &str) -> Sent {
+    let text = text.to_owned();
+    Sent::Failed {
+        answer: Answer { status: None, text },
+        class,
+        retry_after: None,
+    }
+}
+
+/// What leaves; the error is what kept us from a number that the destination is to have.
+async fn outgoing(line: &Line, claimed: &Claimed, now: OffsetDateTime) -> Result<Outgoing, String> {
     let event = &claimed.event.event;
     let mut body = event.body(&Attempt {
         current: claimed.current.clone(),
@@ -311,7 +377,7 @@ async fn outgoing(line: &Line, claimed: &Claimed, now: OffsetDateTime) -> Outgoi
         && event.data.changes.iter().any(|change| change.field == TOKEN_NUMBER)
     {
         let number = match (event.data.notification_id, claimed.event.token_index) {
-            (Some(notification), Some(index)) => numbers.number(notification, index).await,
+            (Some(notification), Some(index)) => numbers.number(notification, index).await?,
             _ => None,
         };
         match number {
@@ -319,7 +385,7 @@ async fn outgoing(line: &Line, claimed: &Claimed, now: OffsetDateTime) -> Outgoi
             None => body["data"]["token_number_unavailable"] = true.into(),
         }
     }
-    Outgoing {
+    Ok(Outgoing {
         id: event.id,
         kind: event.kind,
         token: Some(TokenReference {
@@ -329,5 +395,5 @@ async fn outgoing(line: &Line, claimed: &Claimed, now: OffsetDateTime) -> Outgoi
         requestor: event.data.token_requestor_id.clone(),
         now,
         body: body.to_string().into(),
-    }
+    })
 }

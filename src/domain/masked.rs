@@ -7,6 +7,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 const RUN_MIN: usize = 12;
 const RUN_MAX: usize = 19;
+/// The first six digits say whose card it is; so many of a broken-off number are no longer harmless.
+const BROKEN_RUN_MIN: usize = 6;
 
 /// What a number shows of itself: `····1234`. Fewer than nine digits show nothing.
 pub fn masked(number: &str) -> String {
@@ -36,6 +38,41 @@ pub fn without_numbers(text: &str) -> String {
     }
     out.pop(); // the sentinel
     out
+}
+
+/// The same in words of someone else's, who may write a number in groups: single blanks and hyphens between digits do
+/// not end a run. `cut` says that the words break off, so that a number may break off with them: then a run of six
+/// digits or more at the very end is masked whatever it is.
+pub fn without_written_numbers(text: &str, cut: bool) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    while at < chars.len() {
+        let end = written_run(&chars, at);
+        let digits: String = chars[at..end].iter().filter(|c| c.is_ascii_digit()).collect();
+        let breaks_off = cut && end == chars.len() && digits.len() >= BROKEN_RUN_MIN;
+        let clean = if breaks_off {
+            "····".to_owned()
+        } else {
+            masked_run(&digits)
+        };
+        match clean == digits {
+            true => out.extend(&chars[at..end.max(at + 1)]),
+            false => out.push_str(&clean),
+        }
+        at = end.max(at + 1);
+    }
+    out
+}
+
+/// Where the run of digits that begins here ends; here, if none does.
+fn written_run(chars: &[char], from: usize) -> usize {
+    let is_digit = |at: usize| chars.get(at).is_some_and(char::is_ascii_digit);
+    let mut end = from;
+    while is_digit(end) || (end > from && matches!(chars.get(end), Some(' ' | '-')) && is_digit(end + 1)) {
+        end += 1;
+    }
+    end
 }
 
 /// The same for a JSON value at any depth: strings, keys, and numbers that are such a run.
@@ -179,6 +216,25 @@ mod tests {
             assert!(!value.to_string().contains("473"), "{came}");
         }
         assert!(!mask_value(&mut json!(0.25)));
+    }
+
+    #[test]
+    fn a_number_in_groups_is_found_in_others_words() {
+        for text in [
+            "card 5204 7300 0000 1201 lost",
+            "card 5204-7300-0000-1201 lost",
+            "card 5204730000001201 lost",
+        ] {
+            assert_eq!(without_written_numbers(text, false), "card ····1201 lost");
+        }
+        let plain = "room 12-34, 3 of 7, 2026-11-22 12:00";
+        assert_eq!(without_written_numbers(plain, false), plain);
+    }
+
+    #[test]
+    fn a_number_that_breaks_off_is_not_shown() {
+        assert_eq!(without_written_numbers("card 5204 7300 00", true), "card ····");
+        assert_eq!(without_written_numbers("status 404", true), "status 404");
     }
 
     #[test]

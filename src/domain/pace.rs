@@ -61,6 +61,8 @@ pub enum Sign {
     Unwell,
     /// It asks us to slow down, for so long if it said so.
     Busy(Option<Duration>),
+    /// Nothing: it was not asked.
+    Silent,
 }
 
 impl Pace {
@@ -87,7 +89,8 @@ impl Pace {
 
     /// Until when nothing may go, if that is so.
     pub fn waits_until(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
-        self.not_before.filter(|until| *until > now)
+        // Further ahead than we ever wait: the clock was, and has been set right.
+        self.not_before.filter(|until| *until > now && *until - now <= BUSY_MAX)
     }
 
     /// Where the breaker stands.
@@ -101,6 +104,9 @@ impl Pace {
 
     /// Takes in how an attempt ended.
     pub fn hear(&mut self, sign: Sign, now: OffsetDateTime) {
+        if sign == Sign::Silent {
+            return;
+        }
         if self.latest.len() == LATEST {
             self.latest.pop_front();
         }
@@ -111,7 +117,7 @@ impl Pace {
                 self.limit = (self.limit / 2).max(1);
                 self.wait_until(now + wait.unwrap_or_default().min(BUSY_MAX));
             }
-            Sign::Unwell => {}
+            Sign::Unwell | Sign::Silent => {}
         }
         let failed = self.latest.iter().filter(|well| !**well).count();
         let is_failing = self.latest.len() >= LATEST_MIN && failed * 2 >= self.latest.len();

@@ -1,6 +1,7 @@
 //! Puts together who tells the merchant's systems: one destination for each that is configured, one worker for each.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_lc_rs::rand;
@@ -15,6 +16,8 @@ use crate::domain::masked::Secret;
 use crate::inbox::Inbox;
 use crate::store::SharedOutbox;
 use crate::telemetry::Metrics;
+
+const AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// A destination by its name.
 pub(super) type Named = (String, Arc<dyn Destination>);
@@ -38,16 +41,33 @@ pub(super) fn start(
 ) -> JoinSet<()> {
     let mut workers = JoinSet::new();
     for (settings_of_one, (_, destination)) in settings.destinations.iter().zip(destinations) {
-        let line = Line {
+        let line = Arc::new(Line {
             settings: settings_of_one.clone(),
             destination: destination.clone(),
             stop_overtakes_after: settings.delivery.stop_overtakes_after,
             numbers: wants_numbers(&settings_of_one.kind).then(|| inbox.clone() as Arc<dyn Numbers>),
-        };
-        let worker = Worker::new(line, outbox.clone(), clock.clone(), metrics.clone(), dice);
-        workers.spawn(worker.run(stop.clone()));
+        });
+        let (outbox, clock, metrics, stop) = (outbox.clone(), clock.clone(), metrics.clone(), stop.clone());
+        workers.spawn(async move {
+            let worker = || Worker::new(line.clone(), outbox.clone(), clock.clone(), metrics.clone(), dice);
+            // A defect of ours must not silence a destination: what it held is due again when its lease ends.
+            while panicked(worker().run(stop.clone())).await {
+                tracing::error!(
+                    destination = line.settings.name,
+                    "its worker panicked; another one begins"
+                );
+                let _ = stop.run_until_cancelled(tokio::time::sleep(AFTER_PANIC)).await;
+            }
+        });
     }
     workers
+}
+
+/// In a task of its own, which ends with the caller.
+async fn panicked(work: impl Future<Output = ()> + Send + 'static) -> bool {
+    let mut alone = JoinSet::new();
+    alone.spawn(work);
+    matches!(alone.join_next().await, Some(Err(error)) if error.is_panic())
 }
 
 fn wants_numbers(kind: &DestinationKind) -> bool {
@@ -56,8 +76,9 @@ fn wants_numbers(kind: &DestinationKind) -> bool {
 
 #[async_trait]
 impl Numbers for Inbox {
-    async fn number(&self, notification: NotificationId, token_index: u32) -> Option<Secret> {
-        self.token_number(notification, token_index).await
+    async fn number(&self, notification: NotificationId, token_index: u32) -> Result<Option<Secret>, String> {
+        let number = self.token_number(notification, token_index).await;
+        number.map_err(|error| error.to_string())
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use super::bell::Bell;
@@ -67,6 +67,7 @@ pub async fn open(settings: &settings::Store, clock: Arc<dyn Clock>) -> Result<A
     Ok(Arc::new(Memory {
         writer,
         reader,
+        aside: Semaphore::new(usize::try_from(settings.connections_max / 2).unwrap_or(1).max(1)),
         deadline,
         clock,
         bell: Bell::default(),
@@ -78,18 +79,37 @@ pub struct Memory {
     writer: Arc<Pool>,
     /// The same on Postgres.
     reader: Arc<Pool>,
+    /// Whoever is not receiving waits here for a connection, so that receiving always finds some.
+    aside: Semaphore,
     deadline: Duration,
     clock: Arc<dyn Clock>,
     bell: Bell,
 }
 
 impl Memory {
-    async fn write<T>(&self, verb: impl AsyncFnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
+    /// For receiving.
+    async fn take_in<T>(&self, verb: impl AsyncFnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
         self.within(&self.writer, verb).await
     }
 
+    /// For everything else that writes.
+    async fn write<T>(&self, verb: impl AsyncFnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
+        self.within_aside(&self.writer, verb).await
+    }
+
     async fn read<T>(&self, verb: impl AsyncFnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
-        self.within(&self.reader, verb).await
+        self.within_aside(&self.reader, verb).await
+    }
+
+    async fn within_aside<T>(
+        &self,
+        pool: &Pool,
+        verb: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let late = |_| Error::Unavailable(format!("too much is asked of it: no turn within {:?}", self.deadline));
+        let permit = timeout(self.deadline, self.aside.acquire()).await.map_err(late)?;
+        let _permit = permit.expect("nobody closes it");
+        self.within(pool, verb).await
     }
 
     async fn within<T>(
@@ -115,7 +135,7 @@ impl Memory {
 #[async_trait]
 impl Store for Memory {
     async fn ready(&self) -> Result<(), Error> {
-        self.write(async |session| schema::ready(session).await).await
+        self.take_in(async |session| schema::ready(session).await).await
     }
 
     async fn migrate(&self) -> Result<Migrated, Error> {
@@ -135,7 +155,7 @@ impl Store for Memory {
     async fn record(&self, batch: &[Recording], windows: &Windows) -> Result<Vec<Recorded>, Error> {
         let now = self.clock.now();
         let recorded = self
-            .write(async |session| record::record(session, batch, windows, now).await)
+            .take_in(async |session| record::record(session, batch, windows, now).await)
             .await;
         // Whatever came of it: the commit may have succeeded though its answer was lost.
         self.bell.ring();
@@ -143,7 +163,8 @@ impl Store for Memory {
     }
 
     async fn quarantine(&self, entry: &NewQuarantine) -> Result<(), Error> {
-        self.write(async |session| quarantine::keep(session, entry).await).await
+        self.take_in(async |session| quarantine::keep(session, entry).await)
+            .await
     }
 
     async fn token(&self, reference: &TokenReference) -> Result<Option<KeptToken>, Error> {

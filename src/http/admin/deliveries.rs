@@ -26,16 +26,29 @@ pub(super) struct Which {
 }
 
 impl Which {
-    fn filter(self) -> DeliveryFilter {
-        let namespace = self.namespace.unwrap_or(Namespace::Mdes);
-        DeliveryFilter {
+    fn filter(self) -> Result<DeliveryFilter, Problem> {
+        Ok(DeliveryFilter {
             id: self.id,
             destination: self.destination,
-            token: self.token.map(|reference| TokenReference { namespace, reference }),
+            token: token(self.namespace, self.token)?,
             event: self.event,
             state: self.state,
             open: false,
-        }
+        })
+    }
+}
+
+/// A namespace alone would narrow nothing, and mean all tokens to who meant a few.
+pub(super) fn token(
+    namespace: Option<Namespace>,
+    reference: Option<String>,
+) -> Result<Option<TokenReference>, Problem> {
+    match (namespace, reference) {
+        (Some(_), None) => Err(Problem::unfit("namespace", "says nothing without `token`")),
+        (namespace, reference) => Ok(reference.map(|reference| TokenReference {
+            namespace: namespace.unwrap_or(Namespace::Mdes),
+            reference,
+        })),
     }
 }
 
@@ -71,7 +84,7 @@ pub(super) async fn list(State(api): State<SharedApi>, Ask(asked): Ask<Asked>) -
     };
     let which = DeliveryFilter {
         open: asked.open,
-        ..which.filter()
+        ..which.filter()?
     };
     let deliveries = api.state.outbox.deliveries(&which, after, limit).await?;
     let last = deliveries.last().filter(|_| deliveries.len() >= limit as usize);
@@ -92,7 +105,7 @@ pub(super) struct Acting {
 
 impl Acting {
     fn filter(&mut self) -> Result<DeliveryFilter, Problem> {
-        let filter = std::mem::take(&mut self.filter).filter();
+        let filter = std::mem::take(&mut self.filter).filter()?;
         if filter == DeliveryFilter::default() {
             let why = "says nothing: narrow it by id, destination, token, event or state";
             return Err(Problem::unfit("filter", why));

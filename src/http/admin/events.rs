@@ -11,7 +11,7 @@ use super::cursor;
 use super::problem::Problem;
 use super::v1::SharedApi;
 use crate::domain::event::{Pattern, Subscription};
-use crate::domain::id::{Namespace, TokenReference};
+use crate::domain::id::Namespace;
 use crate::store::outbox::{KeptEvent, ReplayFilter};
 
 /// So many pages are looked through for one in which something fits.
@@ -117,10 +117,7 @@ pub(super) async fn replay(
         destination: destination.name.clone(),
         since: replaying.since,
         until: replaying.until,
-        token: replaying.token.map(|reference| TokenReference {
-            namespace: replaying.namespace.unwrap_or(Namespace::Mdes),
-            reference,
-        }),
+        token: super::deliveries::token(replaying.namespace, replaying.token)?,
         types: patterns(&replaying.types)?,
         subscription: destination.subscription.clone(),
     };

@@ -30,6 +30,8 @@ const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 const PAGE: u32 = 200;
 /// The bell only makes it quicker than this.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// So many readers would each look at every commit.
+const LOOK_LATER: Duration = Duration::from_millis(20);
 /// So often a silent stream says that it is there, and how far it has looked.
 const SIGN_EVERY: Duration = Duration::from_secs(15);
 
@@ -151,9 +153,8 @@ impl Stream {
     async fn wait(&mut self) -> Result<(), Gone> {
         let sign = select! {
             changed = self.bell.changed() => {
-                if changed.is_err() {
-                    sleep(LOOK_EVERY).await; // nobody rings any more
-                }
+                // What many commits ring for is looked at together; and nobody rings any more once it is gone.
+                sleep(if changed.is_ok() { LOOK_LATER } else { LOOK_EVERY }).await;
                 false
             }
             () = sleep(LOOK_EVERY) => false,

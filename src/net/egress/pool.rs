@@ -29,9 +29,13 @@ impl Pool {
     /// The one that was used last: the others may be let go.
     pub(super) fn take(&self, origin: &Origin) -> Option<Connection> {
         let mut idle = self.idle();
-        let (connection, _) = idle.connections.get_mut(origin)?.pop()?;
-        idle.count -= 1;
-        Some(connection)
+        loop {
+            let (connection, since) = idle.connections.get_mut(origin)?.pop()?;
+            idle.count -= 1;
+            if since.elapsed() < IDLE_MAX {
+                return Some(connection);
+            }
+        }
     }
 
     pub(super) fn put(self: &Arc<Self>, origin: &Origin, connection: Connection) {
