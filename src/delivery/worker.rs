@@ -303,7 +303,7 @@ async fn attempt(
 async fn outgoing(line: &Line, claimed: &Claimed, now: OffsetDateTime) -> Outgoing {
     let event = &claimed.event.event;
     let mut body = event.body(&Attempt {
-        current: claimed.current.clone(),
+        current: claimed.event.current.clone(),
         out_of_order: claimed.out_of_order,
         replayed: claimed.replayed,
     });
