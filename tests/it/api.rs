@@ -6,5 +6,6 @@ mod admit;
 mod deliveries;
 mod events;
 mod export;
+mod listen;
 mod stream;
 mod tokens;
