@@ -4,6 +4,7 @@ mod caller;
 
 mod admit;
 mod deliveries;
+mod docs;
 mod events;
 mod export;
 mod listen;
