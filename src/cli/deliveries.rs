@@ -234,7 +234,7 @@ fn shown(delivery: &KeptDelivery) -> Value {
 /// A crash before the commit leaves all as it was.
 async fn retry(memory: &Memory, which: &Which, dry_run: bool) -> anyhow::Result<ExitCode> {
     let deliveries = memory.retry(&which.narrowed()?, dry_run).await?;
-    say(deliveries, "deliveries", "due now", dry_run);
+    say(deliveries, ["delivery", "deliveries"], "due now", dry_run);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -246,7 +246,7 @@ async fn skip(memory: &Memory, which: &Which, reason: &str, dry_run: bool) -> an
     );
     let by = format!("command line: {reason}");
     let deliveries = memory.skip(&which.narrowed()?, &by, dry_run).await?;
-    say(deliveries, "deliveries", "set aside for good", dry_run);
+    say(deliveries, ["delivery", "deliveries"], "set aside for good", dry_run);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -270,11 +270,12 @@ async fn replay(memory: &Memory, settings: &Settings, args: &Replay) -> anyhow::
         subscription: destination.subscription.clone(),
     };
     let events = memory.replay(&which, args.dry_run).await?;
-    say(events, "events", "due once more", args.dry_run);
+    say(events, ["event", "events"], "due once more", args.dry_run);
     Ok(ExitCode::SUCCESS)
 }
 
-fn say(count: u64, things: &str, what: &str, dry_run: bool) {
+fn say(count: u64, [one, many]: [&str; 2], what: &str, dry_run: bool) {
+    let things = if count == 1 { one } else { many };
     let would = if dry_run { " would be" } else { "" };
     output::print(&format!("{count} {things}{would} {what}\n"));
 }

@@ -1,8 +1,10 @@
 //! `listen`: live events from a running receiver, on a developer's own machine.
 //!
 //! It follows the admin listener's stream and goes on where it was cut off; no token number ever stands in it.
+//! What it keeps is where it stands, and only in memory: a crash here forgets that, and nothing else.
 
 mod follow;
+mod forward;
 mod frames;
 
 use std::path::PathBuf;
@@ -13,8 +15,10 @@ use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use self::follow::{Follower, Stream, Trouble};
+use self::forward::{ForwardArgs, Forwarded, Forwarder};
 use self::frames::Told;
 use super::{NOT_WELL, output};
 use crate::domain::bearer::Bearer;
@@ -26,6 +30,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 #[command(after_help = "\
 Examples:
   mdes-receiver listen --token-file alice.token
+  mdes-receiver listen --token-file alice.token --forward-to http://localhost:3000/hook --secret-file dev.secret
   mdes-receiver listen --token-file alice.token --types token.suspended,token.deactivated --print json | jq .data
   mdes-receiver listen --token-file alice.token --after 0       # from the oldest event that is kept")]
 pub(super) struct ListenArgs {
@@ -47,6 +52,8 @@ pub(super) struct ListenArgs {
     /// One line for people, or the body for programs.
     #[arg(long, default_value = "line")]
     print: Print,
+    #[command(flatten)]
+    forward: ForwardArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
@@ -58,40 +65,107 @@ enum Print {
 /// Until it is interrupted, or told that it may not.
 pub(super) async fn run(args: &ListenArgs) -> anyhow::Result<ExitCode> {
     let follower = Follower::new(&args.url, args.ca.as_deref(), &bearer(args)?, args.types.as_deref())?;
-    let mut last = args.after.clone();
-    let mut pause = PAUSE_MIN;
-    loop {
-        let trouble = match follower.open(last.as_deref()).await {
-            Ok(mut stream) => {
-                eprintln!("listening to {}", args.url);
-                let trouble = tell(&mut stream, args.print).await;
-                if let Some(seen) = stream.seen() {
-                    (last, pause) = (Some(seen), PAUSE_MIN);
+    let listener = Listener {
+        forwarder: args.forward.open()?,
+        print: args.print,
+        stop: on_ctrl_c(),
+        last: args.after.clone(),
+    };
+    Ok(listener.listen(&follower, &args.url).await)
+}
+
+struct Listener {
+    forwarder: Option<Forwarder>,
+    print: Print,
+    stop: CancellationToken,
+    /// Everything up to here was shown, and forwarded if it is to be.
+    last: Option<String>,
+}
+
+/// Why a stream is read no more.
+enum Ended {
+    Stopped,
+    Trouble(Trouble),
+}
+
+impl Listener {
+    async fn listen(mut self, follower: &Follower, url: &hyper::Uri) -> ExitCode {
+        let mut pause = PAUSE_MIN;
+        loop {
+            let ended = match self.stop.run_until_cancelled(follower.open(self.last.as_deref())).await {
+                None => Ended::Stopped,
+                Some(Err(trouble)) => Ended::Trouble(trouble),
+                Some(Ok(mut stream)) => {
+                    eprintln!("listening to {url}");
+                    pause = PAUSE_MIN;
+                    self.tell(&mut stream).await
                 }
-                trouble
+            };
+            match ended {
+                Ended::Stopped => break,
+                Ended::Trouble(Trouble::Refused(why)) => {
+                    eprintln!("mdes-receiver: {why}");
+                    return ExitCode::from(NOT_WELL);
+                }
+                Ended::Trouble(Trouble::Passing(why)) => eprintln!("{why}; again in {pause:?}"),
             }
-            Err(trouble) => trouble,
-        };
-        match trouble {
-            Trouble::Refused(why) => {
-                eprintln!("mdes-receiver: {why}");
-                return Ok(ExitCode::from(NOT_WELL));
+            if self.stop.run_until_cancelled(sleep(pause)).await.is_none() {
+                break;
             }
-            Trouble::Passing(why) => eprintln!("{why}; again in {pause:?}"),
+            pause = (pause * 2).min(PAUSE_MAX);
         }
-        sleep(pause).await;
-        pause = (pause * 2).min(PAUSE_MAX);
+        if let Some(last) = &self.last {
+            eprintln!("stopped; --after {} goes on from here", output::escaped(last));
+        }
+        ExitCode::SUCCESS
+    }
+
+    /// Hands on what comes, one after the other, until no more does.
+    async fn tell(&mut self, stream: &mut Stream) -> Ended {
+        loop {
+            let stop = self.stop.clone();
+            let told = match stop.run_until_cancelled(stream.next()).await {
+                Some(Ok(told)) => told,
+                other => {
+                    // A sign may have moved on past what was not wanted.
+                    self.last = stream.seen().or(self.last.take());
+                    return match other {
+                        Some(Err(trouble)) => Ended::Trouble(trouble),
+                        _ => Ended::Stopped,
+                    };
+                }
+            };
+            if let Err(ended) = self.hand_on(&told).await {
+                return ended;
+            }
+            self.last = Some(told.id);
+        }
+    }
+
+    async fn hand_on(&self, told: &Told) -> Result<(), Ended> {
+        let answer = match &self.forwarder {
+            None => None,
+            Some(forwarder) => match forwarder.forward(told, &self.stop).await {
+                Forwarded::Done(answer) => Some(answer),
+                Forwarded::Stopped => return Err(Ended::Stopped),
+                Forwarded::Barred(why) => return Err(Ended::Trouble(Trouble::Refused(why))),
+            },
+        };
+        show(told, answer.as_deref(), self.print);
+        Ok(())
     }
 }
 
-/// Prints what comes, until no more does.
-async fn tell(stream: &mut Stream, print: Print) -> Trouble {
-    loop {
-        match stream.next().await {
-            Ok(told) => show(&told, print),
-            Err(trouble) => return trouble,
+/// Cancelled by the first Ctrl-C.
+fn on_ctrl_c() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            stopping.cancel();
         }
-    }
+    });
+    stop
 }
 
 fn bearer(args: &ListenArgs) -> anyhow::Result<Bearer> {
@@ -110,20 +184,31 @@ fn bearer(args: &ListenArgs) -> anyhow::Result<Bearer> {
     }
 }
 
-fn show(told: &Told, print: Print) {
-    let line = match (print, serde_json::from_str::<Value>(&told.data)) {
-        (Print::Line, Ok(body)) => {
-            let data = |field: &str| body["data"][field].as_str().unwrap_or("-").to_owned();
-            format!(
-                "{}  {}  {}  {}  {}",
-                told.id,
-                body["timestamp"].as_str().unwrap_or("-"),
-                told.kind,
-                data("token_unique_reference"),
-                data("advice"),
-            )
+/// One line of the event and of the answer to it. A body stands alone on standard output, and its answer beside it.
+fn show(told: &Told, answer: Option<&str>, print: Print) {
+    let answer = answer.map(|answer| format!("  → {answer}")).unwrap_or_default();
+    match print {
+        Print::Line => output::print(&format!("{}\n", output::escaped(&format!("{}{answer}", line(told))))),
+        Print::Json => {
+            output::print(&format!("{}\n", output::escaped(&told.data)));
+            if !answer.is_empty() {
+                eprintln!("{}", output::escaped(&format!("{}{answer}", line(told))));
+            }
         }
-        _ => told.data.clone(),
+    }
+}
+
+fn line(told: &Told) -> String {
+    let Ok(body) = serde_json::from_str::<Value>(&told.data) else {
+        return told.data.clone();
     };
-    output::print(&format!("{}\n", output::escaped(&line)));
+    let data = |field: &str| body["data"][field].as_str().unwrap_or("-");
+    format!(
+        "{}  {}  {}  {}  {}",
+        told.id,
+        body["timestamp"].as_str().unwrap_or("-"),
+        told.kind,
+        data("token_unique_reference"),
+        data("advice"),
+    )
 }

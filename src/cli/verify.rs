@@ -87,7 +87,8 @@ impl VerifyArgs {
     }
 }
 
-fn hidden(text: &str) -> Result<Secret, std::convert::Infallible> {
+/// A secret out of an argument.
+pub(super) fn hidden(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
 }
 

@@ -369,7 +369,7 @@ fn failed(class: Failure, text: &str) -> Sent {
 async fn outgoing(line: &Line, claimed: &Claimed, now: OffsetDateTime) -> Result<Outgoing, String> {
     let event = &claimed.event.event;
     let mut body = event.body(&Attempt {
-        current: claimed.current.clone(),
+        current: claimed.event.current.clone(),
         out_of_order: claimed.out_of_order,
         replayed: claimed.replayed,
     });

@@ -6,7 +6,7 @@ use super::outbox::{Events, KeptEvent};
 use super::row::row;
 use super::session::{Session, Sql, execute, fetch};
 use super::values::{Document, Id, JsonText, Stamp};
-use crate::domain::event::{Event, EventType};
+use crate::domain::event::{Current, Event, EventType};
 
 const APPEND: Sql = Sql {
     postgres: "\
@@ -129,13 +129,16 @@ row! {
 
 const PAGE: Sql = Sql::same(
     "\
--- events: a page of those for everyone, in the order of commits
-select position, token_index, body
+-- events: a page of those for everyone, in the order of commits, each with its token as it stands
+select events.position, events.token_index, events.body, tokens.sequence, tokens.status, tokens.provisional
 from events
-where position > $1
-  and position <= $2
-  and only_for is null
-order by position
+left join tokens
+  on tokens.namespace = events.namespace
+  and tokens.token_unique_reference = events.token_unique_reference
+where events.position > $1
+  and events.position <= $2
+  and events.only_for is null
+order by events.position
 limit $3
 ",
 );
@@ -145,6 +148,9 @@ row! {
         position: i64,
         token_index: Option<i32>,
         body: JsonText,
+        sequence: Option<i64>,
+        status: Option<String>,
+        provisional: Option<bool>,
     }
 }
 
@@ -154,8 +160,18 @@ impl KeptRow {
             position: self.position.unsigned_abs(),
             event: self.body.read(|| format!("events.body at {}", self.position))?,
             token_index: self.token_index.map(i32::unsigned_abs),
+            current: current(self.sequence, self.status, self.provisional),
         })
     }
+}
+
+/// A token as it stands, out of the columns of its row; without one, of none.
+pub(super) fn current(sequence: Option<i64>, status: Option<String>, provisional: Option<bool>) -> Option<Current> {
+    Some(Current {
+        sequence: sequence?.unsigned_abs(),
+        status,
+        provisional: provisional.unwrap_or_default(),
+    })
 }
 
 /// A page of events in the order of commits.

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
+use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use super::Error;
 pub use crate::config::settings::Start;
 use crate::domain::delivery::{Outcome, State};
-use crate::domain::event::{Current, Event, Pattern, Subscription};
+use crate::domain::event::{Attempt, Current, Event, Pattern, Subscription};
 use crate::domain::id::{DeliveryId, EventId, TokenReference};
 use crate::domain::status::Status;
 use crate::domain::token::Registration;
@@ -36,7 +37,8 @@ pub trait Outbox: Send + Sync {
     async fn standing(&self, after: Option<&TokenReference>, limit: u32) -> Result<Vec<Standing>, Error>;
 
     /// Events for everyone after that position, in the order of commits, at most `limit` (1 to 1,000).
-    /// A reader that goes on from [`Events::next`] never skips one, whatever is being committed meanwhile.
+    /// A reader that goes on from [`Events::next`] never skips one, whatever is being committed meanwhile. With each comes
+    /// its token as it stands now: who reads late must not resume what has since been stopped.
     async fn events(&self, after: u64, limit: u32) -> Result<Events, Error>;
 
     /// Makes a destination's cursor if it has none; one that has keeps it. Says whether it was made.
@@ -139,6 +141,18 @@ pub struct KeptEvent {
     pub event: Event,
     /// Its place in the notification that said so, from 0; for who opens that again.
     pub token_index: Option<u32>,
+    /// Its token as it stands when this is read; `None` if the event speaks of none.
+    pub current: Option<Current>,
+}
+
+impl KeptEvent {
+    /// The body for whoever reads it now.
+    pub fn body(&self) -> Value {
+        self.event.body(&Attempt {
+            current: self.current.clone(),
+            ..Attempt::default()
+        })
+    }
 }
 
 /// A destination as kept.
@@ -224,8 +238,6 @@ pub struct Claimed {
     pub tries: u32,
     /// What to send.
     pub event: KeptEvent,
-    /// The token as it stands now; `None` if the event speaks of none.
-    pub current: Option<Current>,
     /// It overtakes earlier ones of its token.
     pub out_of_order: bool,
     /// It goes once more because someone asked for it.

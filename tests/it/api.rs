@@ -4,7 +4,9 @@ mod caller;
 
 mod admit;
 mod deliveries;
+mod docs;
 mod events;
 mod export;
+mod listen;
 mod stream;
 mod tokens;

@@ -4,6 +4,7 @@ mod admin;
 mod check;
 mod command_line;
 mod config;
+mod delivering;
 mod desk;
 mod operators;
 mod registering;

@@ -58,7 +58,7 @@ pub(super) fn fits(subscription: &Subscription, kept: &KeptEvent) -> bool {
 }
 
 /// `GET /v1/events?after=&limit=&types=&token_requestor_id=`: in the order of commits, from the oldest that is kept or
-/// after a cursor. `next` goes on from there, whether or not anything fitted; `more` says that there is something.
+/// after a cursor, each with its token as it stands now. `next` goes on from there, whether or not anything fitted; `more` says that there is something.
 pub(super) async fn page(State(api): State<SharedApi>, Ask(asked): Ask<Asked>) -> Result<Json<Value>, Problem> {
     let limit = limit(asked.limit)?;
     let wanted = subscription(asked.types.as_deref(), asked.token_requestor_id.as_deref())?;
@@ -73,7 +73,7 @@ pub(super) async fn page(State(api): State<SharedApi>, Ask(asked): Ask<Asked>) -
             after = Some(page.next);
             continue;
         }
-        let items: Vec<_> = page.items.into_iter().map(|kept| kept.event).collect();
+        let items: Vec<Value> = page.items.iter().map(KeptEvent::body).collect();
         return Ok(Json(
             json!({ "items": items, "next": page.next.to_string(), "more": more }),
         ));

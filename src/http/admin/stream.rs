@@ -1,6 +1,6 @@
 //! `GET /v1/events/stream`: events as they come (Server-Sent Events), resumable, without a gap.
 //!
-//! `id` is a cursor, `event` the type, `data` the body. The bell says when to look, and each second says so too; what
+//! `id` is a cursor, `event` the type, `data` the body, with the token as it stood when the event was read. The bell says when to look, and each second says so too; what
 //! there is, is read page by page after the cursor. A stream ends softly when its connection is about to be closed,
 //! and on trouble with the store: the reader comes back with `Last-Event-ID` and is told, or goes on.
 
@@ -181,10 +181,6 @@ enum Ended {
 
 /// JSON on one line, as SSE needs it: `to_string` writes no line break.
 fn frame(kept: &KeptEvent) -> String {
-    let body = serde_json::to_string(&kept.event).expect("an event has only text keys");
-    format!(
-        "id: {}\nevent: {}\ndata: {body}\n\n",
-        kept.position,
-        kept.event.kind.as_str()
-    )
+    let (kind, body) = (kept.event.kind.as_str(), kept.body());
+    format!("id: {}\nevent: {kind}\ndata: {body}\n\n", kept.position)
 }

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
 
-use crate::domain::event::{Current, Event};
+use crate::domain::event::Event;
 use crate::domain::id::DeliveryId;
 use crate::store::Error;
 use crate::store::batch::batch_row;
+use crate::store::events::current;
 use crate::store::outbox::{Claimed, KeptEvent, Turn};
 use crate::store::row::row;
 use crate::store::session::{Session, Sql, fetch};
@@ -205,11 +206,6 @@ impl ClaimedRow {
         let event: Event = self
             .body
             .read(|| format!("events.body at position {}", self.event_position))?;
-        let current = self.sequence.map(|sequence| Current {
-            sequence: sequence.unsigned_abs(),
-            status: self.status,
-            provisional: self.provisional.unwrap_or_default(),
-        });
         Ok(Claimed {
             delivery: DeliveryId(self.id.unsigned_abs()),
             attempt: self.attempts.unsigned_abs(),
@@ -218,8 +214,8 @@ impl ClaimedRow {
                 position: self.event_position.unsigned_abs(),
                 event,
                 token_index: self.token_index.map(i32::unsigned_abs),
+                current: current(self.sequence, self.status, self.provisional),
             },
-            current,
             out_of_order: self.out_of_order,
             replayed: self.replayed,
         })

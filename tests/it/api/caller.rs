@@ -89,16 +89,7 @@ impl Caller {
 
     /// A new operator whose token is good for so long from now on.
     pub async fn added(world: &World, name: &str, role: Role, good_for: time::Duration) -> Self {
-        let random: [u8; 32] = std::array::from_fn(|_| uuid::Uuid::now_v7().as_bytes()[15]);
-        let bearer = Bearer::of(&random);
-        let operator = NewOperator {
-            name: name.to_owned(),
-            role,
-            token_hash: bearer.sha256(),
-            expires_at: OffsetDateTime::now_utc() + good_for,
-        };
-        let added = memory(world).await.add_operator(&operator).await;
-        assert!(added.expect("the store answers"), "{name} is there already");
+        let bearer = bearer(world, name, role, good_for).await;
         Caller::showing(world, &format!("Bearer {}", bearer.expose()))
     }
 
@@ -144,6 +135,21 @@ impl Caller {
         let json = [("content-type", "application/json")];
         self.ask("POST", path, &json, body.to_string().as_bytes()).await
     }
+}
+
+/// The token of a new operator, good for so long from now on.
+pub async fn bearer(world: &World, name: &str, role: Role, good_for: time::Duration) -> Bearer {
+    let random: [u8; 32] = std::array::from_fn(|_| uuid::Uuid::now_v7().as_bytes()[15]);
+    let bearer = Bearer::of(&random);
+    let operator = NewOperator {
+        name: name.to_owned(),
+        role,
+        token_hash: bearer.sha256(),
+        expires_at: OffsetDateTime::now_utc() + good_for,
+    };
+    let added = memory(world).await.add_operator(&operator).await;
+    assert!(added.expect("the store answers"), "{name} is there already");
+    bearer
 }
 
 /// The memory behind the service's back.

@@ -4,14 +4,15 @@ use mdes_receiver::store::Outbox as _;
 use mdes_receiver::store::outbox::Start;
 use serde_json::json;
 
-use super::caller::{Caller, memory};
+use super::caller::{Caller, memory, say};
 use crate::support::Database;
-use crate::world::World;
+use crate::world::{Desk, Merchant, Reaction, Told, World, eventually};
 
 promises!(
     a_destination_is_held_with_a_reason_and_let_go,
     whoever_acts_on_deliveries_says_on_which,
     a_replay_says_which_events_and_to_whom,
+    what_was_parked_is_retried_skipped_and_replayed,
 );
 
 async fn a_destination_is_held_with_a_reason_and_let_go(database: Database) {
@@ -87,4 +88,64 @@ async fn a_replay_says_which_events_and_to_whom(database: Database) {
             "{body}"
         );
     }
+}
+
+async fn what_was_parked_is_retried_skipped_and_replayed(database: Database) {
+    let merchant = Merchant::who(|event| {
+        let is_stubborn = event["data"]["token_unique_reference"] == "DM4MMC0001";
+        Reaction::Status(if is_stubborn { 500 } else { 200 })
+    })
+    .await;
+    let desk = Desk::over(database).with(&merchant.destination("orders", "retry_schedule = []"));
+    let world = desk.open().await;
+    world.ready().await;
+    let (operator, viewer) = (Caller::operator(&world).await, Caller::viewer(&world).await);
+    say(&world, "DM4MMC0001", "INACTIVE", "2026-11-20T10:00:00Z").await;
+    let parked = || async { viewer.get("/v1/deliveries?state=parked").await.json()["items"].clone() };
+    let heard = |times| {
+        let merchant = &merchant;
+        eventually("the merchant has heard it", move || async move {
+            merchant.told().len() >= times
+        })
+    };
+    eventually("it is parked", || async { parked().await[0].is_object() }).await;
+    let shown = parked().await[0].clone();
+    assert_eq!((&shown["attempts"], &shown["answer_status"]), (&json!(1), &json!(500)));
+
+    let filter = json!({"filter": {"id": shown["id"]}, "dry_run": true, "reason": "a test card"});
+    let acts = json!({"filter": {"id": shown["id"]}, "reason": "a test card"});
+    let none = operator.post("/v1/deliveries/retry", &filter).await.json();
+    assert_eq!(none, json!({"deliveries": 1, "dry_run": true}));
+    let one = operator.post("/v1/deliveries/retry", &acts).await.json();
+    assert_eq!(one, json!({"deliveries": 1, "dry_run": false}));
+    heard(2).await;
+    eventually("it is parked again", || async { parked().await[0]["attempts"] == 2 }).await;
+
+    let refused = viewer.post("/v1/deliveries/skip", &acts).await;
+    assert_eq!(refused.problem(), "403 only-operators");
+    operator.post("/v1/deliveries/skip", &filter).await;
+    assert!(parked().await[0].is_object(), "a dry run skips nothing");
+    operator.post("/v1/deliveries/skip", &acts).await;
+    let skipped = viewer.get("/v1/deliveries?state=skipped").await.json()["items"][0].clone();
+    assert_eq!(
+        (&skipped["id"], &skipped["settled_by"]),
+        (&shown["id"], &json!("an operator: a test card"))
+    );
+
+    say(&world, "DM4MMC0002", "INACTIVE", "2026-11-20T10:00:00Z").await;
+    heard(3).await;
+    let replay = json!({"destination": "orders", "token": "DM4MMC0002"});
+    let events = operator.post("/v1/events/replay", &replay).await.json();
+    assert_eq!(events, json!({"events": 1, "dry_run": false}));
+    heard(4).await;
+    let told = merchant.told();
+    assert_eq!(
+        told.iter().map(Told::token).collect::<Vec<_>>()[1..],
+        ["DM4MMC0001", "DM4MMC0002", "DM4MMC0002"]
+    );
+    assert_eq!(
+        (&told[3].id, &told[3].body["data"]["replayed"]),
+        (&told[2].id, &json!(true))
+    );
+    world.service.stop().await;
 }

@@ -9,6 +9,7 @@ use crate::world::World;
 promises!(
     pages_follow_each_other_without_a_gap,
     a_reader_misses_nothing_of_what_is_being_recorded,
+    a_late_reader_is_not_told_to_resume_what_was_stopped,
     types_and_requestors_narrow_and_the_cursor_moves_on,
     a_cursor_that_was_never_given_out_is_not_found,
     a_cursor_after_which_events_are_gone_points_to_the_export,
@@ -94,6 +95,26 @@ async fn all(mut futures: Vec<impl Future<Output = ()>>) {
         }
     })
     .await;
+}
+
+async fn a_late_reader_is_not_told_to_resume_what_was_stopped(database: Database) {
+    let world = World::over(database).await;
+    let viewer = Caller::viewer(&world).await;
+    let said = |event: &Value| (event["data"]["advice"].clone(), event["data"]["current"].clone());
+    say(&world, "DM4MMC0001", "ACTIVE", "2026-11-20T10:00:00Z").await;
+    let soon = viewer.get("/v1/events?after=1").await.json();
+    let active = json!({"sequence": 1, "status": "ACTIVE", "provisional": false});
+    assert_eq!(said(&items(&soon)[0]), (json!("resume_charging"), active));
+
+    say(&world, "DM4MMC0001", "DEACTIVATED", "2026-11-20T11:00:00Z").await;
+    let late = viewer.get("/v1/events?after=1&types=token.activated").await.json();
+    let dead = json!({"sequence": 2, "status": "DEACTIVATED", "provisional": false});
+    assert_eq!(said(&items(&late)[0]), (json!("request_new_token"), dead));
+    assert_eq!(
+        items(&late)[0]["data"]["status"],
+        "ACTIVE",
+        "the rest is as of the change"
+    );
 }
 
 async fn types_and_requestors_narrow_and_the_cursor_moves_on(database: Database) {

@@ -13,6 +13,7 @@ use crate::world::{Desk, PATIENCE, World, eventually};
 promises!(
     events_come_as_they_are_recorded,
     a_stream_is_resumed_without_a_gap,
+    a_late_follower_is_not_told_to_resume_what_was_stopped,
     types_narrow_a_stream,
     a_stream_outlives_the_idle_deadline,
     an_old_connection_s_stream_ends_softly,
@@ -126,6 +127,21 @@ async fn a_stream_is_resumed_without_a_gap(database: Database) {
     };
     let ((), ids) = tokio::join!(recording, reading);
     assert_eq!(ids, (1..=11).collect::<Vec<u64>>());
+}
+
+async fn a_late_follower_is_not_told_to_resume_what_was_stopped(database: Database) {
+    let world = World::over(database).await;
+    let viewer = Caller::viewer(&world).await;
+    say(&world, "DM4MMC0001", "ACTIVE", "2026-11-20T10:00:00Z").await;
+    say(&world, "DM4MMC0001", "SUSPENDED", "2026-11-20T11:00:00Z").await;
+    let mut stream = Following::begin(&viewer, "?after=1", &[]).await;
+    let told = stream.next().await.expect("an event");
+    assert_eq!(told.kind, "token.activated");
+    assert_eq!(told.data["data"]["advice"], "stop_charging");
+    assert_eq!(
+        told.data["data"]["current"],
+        serde_json::json!({"sequence": 2, "status": "SUSPENDED", "provisional": false})
+    );
 }
 
 async fn types_narrow_a_stream(database: Database) {

@@ -233,7 +233,7 @@ async fn a_test_event_is_a_lane_of_its_own(database: Database) {
     scene.happen(&["- test", "- test"]).await;
     let turned = scene.turn(10).await;
     assert_eq!(said(&turned), ["- test", "- test"]);
-    assert_eq!(turned.claimed[0].current, None);
+    assert_eq!(turned.claimed[0].event.current, None);
 }
 
 async fn what_is_claimed_says_how_its_token_stands(database: Database) {
@@ -247,6 +247,7 @@ async fn what_is_claimed_says_how_its_token_stands(database: Database) {
         .await
         .claimed
         .remove(0)
+        .event
         .current
         .expect("there is such a token");
     assert_eq!((current.sequence, current.status.as_deref()), (7, Some("SUSPENDED")));

@@ -1,0 +1,171 @@
+//! `docs/api.md`: its lines run as they stand there, and it tells of everything that there is.
+
+use std::collections::BTreeSet;
+use std::process::{Command, Output};
+
+use clap::Parser;
+use mdes_receiver::cli::Cli;
+use mdes_receiver::store::roster::Role;
+use serde_json::Value;
+
+use super::caller::{Caller, bearer, say};
+use crate::support::Database;
+use crate::world::{Desk, Merchant, Reaction, World, eventually};
+
+const DOCS: &str = include_str!("../../../docs/api.md");
+const ROUTES: &str = include_str!("../../../src/http/admin/v1.rs");
+const PROBLEMS: &str = include_str!("../../../src/http/admin/problem.rs");
+
+promises!(each_line_of_the_docs_does_what_they_say);
+
+/// A receiver whose one destination refuses, and has one delivery parked.
+async fn in_need(database: Database) -> World {
+    let merchant = Merchant::who(|_| Reaction::Status(500)).await;
+    let desk = Desk::over(database).with(&merchant.destination("orders", "retry_schedule = []"));
+    let world = desk.open().await;
+    world.ready().await;
+    let viewer = Caller::viewer(&world).await;
+    say(&world, "DM4MMC0001", "ACTIVE", "2026-11-20T10:00:00Z").await;
+    eventually("it is parked", || async {
+        viewer.get("/v1/deliveries?state=parked").await.json()["items"][0].is_object()
+    })
+    .await;
+    world
+}
+
+async fn each_line_of_the_docs_does_what_they_say(database: Database) {
+    let world = in_need(database).await;
+    let alice = bearer(&world, "alice", Role::Operator, time::Duration::HOUR).await;
+    std::fs::write(world.desk.path("alice.token"), alice.expose()).expect("a file is written");
+    let (mut exports, mut asked) = (String::new(), 0);
+    for line in lines() {
+        match line.split_whitespace().next() {
+            Some("mdes-receiver") => known(line),
+            Some("export") if line.contains("http://127.0.0.1:9443/v1") => {
+                exports += &format!(
+                    "{}\n",
+                    line.replace("127.0.0.1:9443", &world.service.admin_address.to_string())
+                );
+            }
+            Some("export") => exports += &format!("{line}\n"),
+            Some("curl") => {
+                heard(&world, line, &typed(&world, &format!("{exports}{line}"), line));
+                asked += 1;
+            }
+            _ => panic!("nobody tries this line of the docs: {line}"),
+        }
+    }
+    assert!(asked >= 15, "only {asked} lines ask anything");
+    world.service.stop().await;
+}
+
+/// Each line of its shell blocks.
+fn lines() -> impl Iterator<Item = &'static str> {
+    let blocks = DOCS.split("```").skip(1).step_by(2);
+    let shell = blocks.filter_map(|block| block.strip_prefix("sh\n"));
+    shell.flat_map(str::lines)
+}
+
+fn known(line: &str) {
+    let words = line.split('>').next().unwrap_or_default().split_whitespace();
+    if let Err(error) = Cli::try_parse_from(words) {
+        panic!("{line}\n{error}");
+    }
+}
+
+/// Runs it by a shell; a stream is read for a moment. What curl does besides stands in its file of settings.
+fn typed(world: &World, script: &str, line: &str) -> Output {
+    let secs = if line.contains("/stream") { 4 } else { 20 };
+    let settings = format!("silent\nshow-error\nfail-with-body\nmax-time = {secs}\n");
+    std::fs::write(world.desk.path(".curlrc"), settings).expect("a file is written");
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).env("CURL_HOME", world.desk.path("."));
+    command.current_dir(world.desk.path("."));
+    tokio::task::block_in_place(|| command.output()).expect("a shell")
+}
+
+fn heard(world: &World, line: &str, output: &Output) {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    if line.contains("/stream") {
+        assert_eq!(
+            output.status.code(),
+            Some(28),
+            "it goes on until its time is over: {line}\n{complaint}"
+        );
+        assert!(text.starts_with("retry: 1000\nid: "), "{line}\n{text}");
+        assert_eq!(
+            text.contains("event: token.activated"),
+            line.contains("Last-Event-ID: 1"),
+            "{line}\n{text}"
+        );
+        return;
+    }
+    assert!(output.status.success(), "{line}\n{text}{complaint}");
+    if line.contains("/export") {
+        let read = |name: &str| std::fs::read_to_string(world.desk.path(name)).expect("it was written");
+        assert!(read("head.txt").contains("x-events-position: 2\r\n"));
+        assert_eq!(read("tokens.ndjson").lines().count(), 3);
+        return;
+    }
+    let answer: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{line}\n{text}"));
+    let list = |name: &str| answer[name].as_array().map(Vec::len);
+    let is_well = match line
+        .split("$API/")
+        .nth(1)
+        .and_then(|rest| rest.split(['"', '?']).next())
+    {
+        Some("tokens") => {
+            answer["registered"] == "known" || list("items") == Some(if line.contains("after=") { 1 } else { 2 })
+        }
+        Some("tokens/DM4MMC0001") => answer["merchant_reference"] == "card-1" && answer["status"] == "ACTIVE",
+        Some("events") if line.contains("types=") => list("items") == Some(0) && answer["next"] == "2",
+        Some("events") if line.contains("after=1") => list("items") == Some(1) && answer["more"] == false,
+        Some("events") => list("items") == Some(2),
+        Some("events/replay") => answer["events"] == 2,
+        Some("destinations") => answer["items"][0]["name"] == "orders" && answer["items"][0]["parked"] == 1,
+        Some("destinations/orders/pause" | "destinations/orders/resume") => answer["changed"] == true,
+        Some("deliveries") => answer["items"][0]["state"] == "parked",
+        Some("deliveries/retry") => answer["deliveries"] == 1,
+        Some("deliveries/skip") => answer["deliveries"] == 2,
+        _ => false,
+    };
+    assert!(is_well, "{line}\n{text}");
+}
+
+#[test]
+fn every_path_stands_in_the_docs_and_no_other() {
+    let rows = DOCS
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let told: BTreeSet<String> = rows.filter(|row| row.contains(" /v1/")).map(str::to_owned).collect();
+    let mut there = BTreeSet::new();
+    for line in ROUTES.lines().filter_map(|line| line.trim().strip_prefix(".route(\"")) {
+        let (path, handlers) = line.split_once('"').expect("a path ends");
+        for (word, method) in [("get(", "GET"), ("post(", "POST")] {
+            if handlers.contains(word) && path != "/" {
+                there.insert(format!("{method} /v1{path}"));
+            }
+        }
+    }
+    assert!(there.len() >= 13, "{there:?}");
+    assert_eq!(told, there);
+}
+
+#[test]
+fn every_problem_stands_in_the_docs_and_no_other() {
+    let (_, table) = DOCS.split_once("last word of `type`").expect("a table of problems");
+    let told = table.split('`').skip(1).step_by(2);
+    let told: BTreeSet<&str> = told.filter(|word| !["Retry-After", "field"].contains(word)).collect();
+    for word in &told {
+        assert!(
+            PROBLEMS.contains(&format!("\"{word}\"")),
+            "{word} is no problem of ours"
+        );
+    }
+    let is_word =
+        |text: &&str| text.contains('-') && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_lowercase());
+    let there: BTreeSet<&str> = PROBLEMS.split('"').skip(1).step_by(2).filter(is_word).collect();
+    assert!(there.len() >= 12, "{there:?}");
+    assert_eq!(there.difference(&told).collect::<Vec<_>>(), Vec::<&&str>::new());
+}
