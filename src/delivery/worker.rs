@@ -15,7 +15,7 @@ use super::{Answer, Destination, Failure, Numbers, Outgoing, Sent};
 use crate::clock::Clock;
 use crate::config::settings;
 use crate::domain::delivery::Outcome;
-use crate::domain::event::Attempt;
+use crate::domain::event::{Attempt, Number};
 use crate::domain::id::TokenReference;
 use crate::domain::notification::TOKEN_NUMBER;
 use crate::domain::pace::{Breaker, Pace, Sign};
@@ -368,23 +368,12 @@ fn failed(class: Failure, text: &str) -> Sent {
 /// What leaves; the error is what kept us from a number that the destination is to have.
 async fn outgoing(line: &Line, claimed: &Claimed, now: OffsetDateTime) -> Result<Outgoing, String> {
     let event = &claimed.event.event;
-    let mut body = event.body(&Attempt {
+    let attempt = Attempt {
         current: claimed.event.current.clone(),
         out_of_order: claimed.out_of_order,
         replayed: claimed.replayed,
-    });
-    if let Some(numbers) = &line.numbers
-        && event.data.changes.iter().any(|change| change.field == TOKEN_NUMBER)
-    {
-        let number = match (event.data.notification_id, claimed.event.token_index) {
-            (Some(notification), Some(index)) => numbers.number(notification, index).await?,
-            _ => None,
-        };
-        match number {
-            Some(number) => body["data"]["token_number"] = number.expose().into(),
-            None => body["data"]["token_number_unavailable"] = true.into(),
-        }
-    }
+        number: number(line, claimed).await?,
+    };
     Ok(Outgoing {
         id: event.id,
         kind: event.kind,
@@ -394,6 +383,21 @@ async fn outgoing(line: &Line, claimed: &Claimed, now: OffsetDateTime) -> Result
         }),
         requestor: event.data.token_requestor_id.clone(),
         now,
-        body: body.to_string().into(),
+        body: event.written(&attempt).into(),
     })
+}
+
+async fn number(line: &Line, claimed: &Claimed) -> Result<Number, String> {
+    let data = &claimed.event.event.data;
+    let Some(numbers) = &line.numbers else {
+        return Ok(Number::Unasked);
+    };
+    if data.changes.iter().all(|change| change.field != TOKEN_NUMBER) {
+        return Ok(Number::Unasked);
+    }
+    let (Some(notification), Some(index)) = (data.notification_id, claimed.event.token_index) else {
+        return Ok(Number::Unavailable);
+    };
+    let number = numbers.number(notification, index).await?;
+    Ok(number.map_or(Number::Unavailable, Number::Is))
 }

@@ -10,6 +10,8 @@ mod telling;
 #[cfg(test)]
 mod schemas;
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -18,6 +20,7 @@ pub use self::advice::Advice;
 pub use self::subscription::{Pattern, Subscription};
 pub use self::telling::{Telling, told};
 use super::id::{EventId, Namespace, NotificationId};
+use super::masked::Secret;
 use super::notification::Flag;
 use super::token::Change;
 
@@ -172,24 +175,88 @@ pub struct Attempt {
     pub out_of_order: bool,
     /// It was sent before, and is sent again because someone asked for it.
     pub replayed: bool,
+    /// The token's number, for who is to have it.
+    pub number: Number,
+}
+
+/// A token's own number (a PAN) in a body.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Number {
+    /// Not meant for who is told.
+    #[default]
+    Unasked,
+    /// It.
+    Is(Secret),
+    /// It cannot be opened any more.
+    Unavailable,
 }
 
 impl Event {
-    /// The body of one attempt. It never advises to resume what has since been stopped.
+    /// The body of one attempt.
     pub fn body(&self, attempt: &Attempt) -> Value {
-        let mut body = serde_json::to_value(self).expect("an event has only text keys");
-        let data = &mut body["data"];
-        if let Some(current) = &attempt.current {
-            let advice = self.data.advice.at(current.status.as_deref());
-            data["advice"] = serde_json::to_value(advice).expect("a word");
-            data["current"] = serde_json::to_value(current).expect("it has only text keys");
-        }
-        if attempt.out_of_order {
-            data["out_of_order"] = Value::Bool(true);
-        }
-        if attempt.replayed {
-            data["replayed"] = Value::Bool(true);
-        }
-        body
+        serde_json::to_value(self.told(attempt)).expect("an event has only text keys")
     }
+
+    /// The same, written.
+    pub fn written(&self, attempt: &Attempt) -> Vec<u8> {
+        serde_json::to_vec(&self.told(attempt)).expect("an event has only text keys")
+    }
+
+    /// It never advises to resume what has since been stopped.
+    fn told<'a>(&'a self, attempt: &'a Attempt) -> Told<'a> {
+        let status = attempt.current.as_ref().map(|current| current.status.as_deref());
+        let advice = status.map_or(self.data.advice, |status| self.data.advice.at(status));
+        let data = match advice == self.data.advice {
+            true => Cow::Borrowed(&self.data),
+            false => Cow::Owned(EventData {
+                advice,
+                ..self.data.clone()
+            }),
+        };
+        Told {
+            id: self.id,
+            kind: self.kind,
+            version: self.version,
+            timestamp: self.timestamp,
+            data: ToldData {
+                data,
+                current: attempt.current.as_ref(),
+                out_of_order: attempt.out_of_order,
+                replayed: attempt.replayed,
+                token_number: match &attempt.number {
+                    Number::Is(number) => Some(number.expose()),
+                    Number::Unasked | Number::Unavailable => None,
+                },
+                token_number_unavailable: attempt.number == Number::Unavailable,
+            },
+        }
+    }
+}
+
+/// [`Event`] with what an attempt adds.
+#[derive(Serialize)]
+struct Told<'a> {
+    id: EventId,
+    #[serde(rename = "type")]
+    kind: EventType,
+    version: u32,
+    #[serde(with = "time::serde::rfc3339")]
+    timestamp: OffsetDateTime,
+    data: ToldData<'a>,
+}
+
+#[derive(Serialize)]
+struct ToldData<'a> {
+    #[serde(flatten)]
+    data: Cow<'a, EventData>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current: Option<&'a Current>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    out_of_order: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    replayed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_number: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    token_number_unavailable: bool,
 }

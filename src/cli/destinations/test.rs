@@ -63,7 +63,7 @@ fn outgoing(now: OffsetDateTime) -> Outgoing {
         token: None,
         requestor: None,
         now,
-        body: event.body(&Attempt::default()).to_string().into(),
+        body: event.written(&Attempt::default()).into(),
     }
 }
 

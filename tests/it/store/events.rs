@@ -361,6 +361,7 @@ async fn every_event_is_as_its_schema_says(database: Database) {
         }),
         out_of_order: true,
         replayed: true,
+        ..Attempt::default()
     };
     let events = all(&memory).await;
     for event in &events {
