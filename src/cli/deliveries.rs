@@ -240,11 +240,7 @@ async fn retry(memory: &Memory, which: &Which, dry_run: bool) -> anyhow::Result<
 
 /// A crash before the commit leaves all as it was.
 async fn skip(memory: &Memory, which: &Which, reason: &str, dry_run: bool) -> anyhow::Result<ExitCode> {
-    ensure!(
-        !reason.trim().is_empty(),
-        "--reason is empty: say why, for whoever looks at it next year"
-    );
-    let by = format!("command line: {reason}");
+    let by = by(reason, "--reason")?;
     let deliveries = memory.skip(&which.narrowed()?, &by, dry_run).await?;
     say(deliveries, ["delivery", "deliveries"], "set aside for good", dry_run);
     Ok(ExitCode::SUCCESS)
@@ -272,6 +268,21 @@ async fn replay(memory: &Memory, settings: &Settings, args: &Replay) -> anyhow::
     let events = memory.replay(&which, args.dry_run).await?;
     say(events, ["event", "events"], "due once more", args.dry_run);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Who it was, and why in a few words of a person.
+pub(super) fn by(reason: &str, flag: &str) -> anyhow::Result<String> {
+    const CHARS_MAX: usize = 500;
+    let reason = reason.trim();
+    ensure!(
+        !reason.is_empty(),
+        "{flag} is empty: say why, for whoever looks at it next year"
+    );
+    ensure!(
+        reason.chars().count() <= CHARS_MAX && !reason.chars().any(char::is_control),
+        "{flag} must be one line of at most {CHARS_MAX} characters"
+    );
+    Ok(format!("command line: {reason}"))
 }
 
 fn say(count: u64, [one, many]: [&str; 2], what: &str, dry_run: bool) {

@@ -6,10 +6,10 @@ mod test;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use anyhow::ensure;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::deliveries::by;
 use super::output::{self, dash, rfc3339, table, time};
 use super::{NOT_WELL, open_memory};
 use crate::config;
@@ -136,11 +136,7 @@ fn row(name: &str, kept: Option<&KeptDestination>, is_configured: bool) -> [Stri
 }
 
 async fn pause(memory: &Memory, name: &str, because: &str) -> anyhow::Result<ExitCode> {
-    ensure!(
-        !because.trim().is_empty(),
-        "--because is empty: say why, for whoever wonders"
-    );
-    set(memory, name, Some(&format!("command line: {because}"))).await
+    set(memory, name, Some(&by(because, "--because")?)).await
 }
 
 /// A crash before the commit leaves it as it was.

@@ -119,6 +119,10 @@ async fn what_is_skipped_is_set_aside_with_who_and_why(database: Database) {
         "{}",
         unnarrowed.err
     );
+    for reason in ["", " ", "two\nlines", &"x".repeat(501)] {
+        let unsaid = ran(&world, &["deliveries", "skip", "--state", "parked", "--reason", reason]);
+        assert!(unsaid.code == 1 && unsaid.err.contains("--reason"), "{}", unsaid.err);
+    }
     let skip = [
         "deliveries",
         "skip",
