@@ -81,7 +81,7 @@ struct Which {
     #[arg(long, value_name = "REFERENCE")]
     token: Option<String>,
     /// Whose reference that is.
-    #[arg(long, default_value = "mdes", value_parser = namespace)]
+    #[arg(long, default_value = "mdes", value_parser = namespace, requires = "token")]
     namespace: Namespace,
     /// Of this event.
     #[arg(long, value_name = "ID")]
@@ -109,7 +109,7 @@ struct Replay {
     #[arg(long, value_name = "REFERENCE")]
     token: Option<String>,
     /// Whose reference that is.
-    #[arg(long, default_value = "mdes", value_parser = namespace)]
+    #[arg(long, default_value = "mdes", value_parser = namespace, requires = "token")]
     namespace: Namespace,
     /// Of these types: token.suspended,card.*
     #[arg(long, value_delimiter = ',', value_parser = pattern)]

@@ -2,6 +2,7 @@
 //!
 //! It trusts the given certificate authority and no other, follows no redirect, and never waits without a deadline.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,12 +25,14 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::frames::{Frames, Told};
+use crate::cli::output::escaped;
 use crate::domain::bearer::Bearer;
 
 const OPEN_WITHIN: Duration = Duration::from_secs(15);
 /// The receiver gives a sign each 15 s.
 const SIGN_WITHIN: Duration = Duration::from_secs(45);
 const REFUSAL_BYTES_MAX: usize = 16 << 10;
+const DETAIL_CHARS_MAX: usize = 500;
 
 /// Why there is no more to hear.
 pub(super) enum Trouble {
@@ -59,6 +62,11 @@ impl Follower {
             "--url has no path: the paths are the receiver's"
         );
         let host = authority.host().trim_matches(['[', ']']).to_owned();
+        let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        ensure!(
+            scheme != "http" || is_here,
+            "--url goes over http to {host}, where others could read the token: use https, or a tunnel to localhost"
+        );
         let tls = match (scheme, ca) {
             ("http", None) => None,
             ("https", Some(ca)) => Some((connector(ca)?, ServerName::try_from(host.clone())?)),
@@ -176,7 +184,14 @@ async fn detail(response: Response<Incoming>) -> String {
     let body = Limited::new(response.into_body(), REFUSAL_BYTES_MAX).collect().await;
     let body = body.map(|body| body.to_bytes()).unwrap_or_default();
     let problem: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-    problem["detail"].as_str().unwrap_or("(no more is said)").to_owned()
+    let detail: String = problem["detail"]
+        .as_str()
+        .unwrap_or("(no more is said)")
+        .chars()
+        .take(DETAIL_CHARS_MAX)
+        .collect();
+    // Who knows who answers there: it must not speak to the terminal.
+    escaped(&detail)
 }
 
 fn connector(ca: &Path) -> anyhow::Result<TlsConnector> {

@@ -89,7 +89,10 @@ fn no_such_version(signatures: &[(&str, &str)], keys: &[Key]) -> Unverified {
     wanted.dedup();
     Unverified::NoSuchVersion {
         wanted: wanted.join(" or "),
-        there: signatures.iter().map(|(version, _)| (*version).to_owned()).collect(),
+        there: signatures
+            .iter()
+            .map(|(version, _)| version.escape_debug().to_string())
+            .collect(),
     }
 }
 
