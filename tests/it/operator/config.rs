@@ -367,6 +367,41 @@ fn a_file_that_is_not_toml_is_named_with_the_place_and_not_with_the_line() {
 }
 
 #[test]
+fn a_destination_that_cannot_be_right_is_refused_with_the_key_that_is_wrong() {
+    let good = "name = 'a'\nurl = 'https://a.example/h'\nsecrets = ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw']";
+    let nats = "name = 'a'\nkind = 'nats'\nurl = 'nats://a.example'";
+    let wrong = [
+        (good.replace("'a'", "'a b'"), "name"),
+        (good.replace("https:", "http:"), "url"),
+        (good.replace("https:", "ftp:"), "url"),
+        ("name = 'a'\nurl = 'https://a.example/h'".to_owned(), "secrets"),
+        (format!("{good}\nevents = ['token.suspendet']"), "events[0]"),
+        (format!("{good}\nevents = []"), "events"),
+        (format!("{good}\nretry_schedule = ['5s', '5x']"), "retry_schedule[1]"),
+        (format!("{good}\nconcurrency = 0"), "concurrency"),
+        (format!("{good}\ntotal_secs = 25"), "total_secs"),
+        (format!("{good}\nallow_networks = ['10/8']"), "allow_networks[0]"),
+        (format!("{good}\nclient_key = 'a.key'"), "client_certificate"),
+        (format!("{nats}\ninclude_token_number = true"), "include_token_number"),
+        (
+            format!(
+                "{}\nallow_networks = ['10.0.0.0/8']\ninclude_token_number = true",
+                good.replace("https:", "http:")
+            ),
+            "include_token_number",
+        ),
+    ];
+    for (lines, key) in wrong {
+        let refusal = operator(&with("[[destinations]]", &lines)).refusal();
+        let start = format!("key `destinations[0].{key}` in receiver.toml: ");
+        assert!(refusal.starts_with(&start), "{lines}: {refusal}");
+    }
+    let twice = format!("{good}\n[[destinations]]\n{good}");
+    let refusal = operator(&with("[[destinations]]", &twice)).refusal();
+    assert!(refusal.starts_with("key `destinations[1].name`"), "{refusal}");
+}
+
+#[test]
 fn what_cannot_be_right_is_refused() {
     let wrong = [
         ("[callback]", "context_root = 'mdes/'", "callback.context_root"),

@@ -276,3 +276,19 @@ async fn a_test_event_goes_nowhere_where_the_guard_does_not_let_it() {
     }
     assert_eq!(merchant.told().len(), 0);
 }
+
+#[test]
+fn a_token_is_not_shown_to_a_network() {
+    let desk = Folder::new();
+    desk.write_private("ana.token", &format!("mdr_{}\n", "A".repeat(43)));
+    let token = desk.path("ana.token").display().to_string();
+    let ran = desk.run(&[
+        "listen",
+        "--url",
+        "http://receiver.example:9443",
+        "--token-file",
+        &token,
+    ]);
+    assert_ne!(ran.code, 0);
+    assert!(ran.err.contains("others could read the token"), "{}", ran.err);
+}
