@@ -3,6 +3,7 @@
 //! One worker a destination. It looks at the outbox in turns (settle what ended, look for new events, claim what may go
 //! now), and sends outside of any transaction. What it holds when it dies is due again when the lease ends.
 
+mod attempt;
 #[cfg(feature = "nats")]
 pub mod nats;
 pub mod signature;
@@ -17,7 +18,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use time::OffsetDateTime;
 
-pub use self::worker::{Line, Worker};
+pub use self::attempt::Line;
+pub use self::worker::Worker;
 use crate::clock::Clock;
 use crate::config::settings::{self, DestinationKind};
 use crate::domain::event::EventType;
