@@ -3,6 +3,8 @@
 //! One worker a destination. It looks at the outbox in turns (settle what ended, look for new events, claim what may go
 //! now), and sends outside of any transaction. What it holds when it dies is due again when the lease ends.
 
+#[cfg(any(feature = "kafka", feature = "nats", feature = "rabbitmq"))]
+mod broker;
 #[cfg(feature = "nats")]
 pub mod nats;
 pub mod signature;
