@@ -3,8 +3,10 @@
 //! One worker a destination. It looks at the outbox in turns (settle what ended, look for new events, claim what may go
 //! now), and sends outside of any transaction. What it holds when it dies is due again when the lease ends.
 
-#[cfg(any(feature = "kafka", feature = "nats", feature = "rabbitmq"))]
+#[cfg(any(feature = "kafka", feature = "nats"))]
 mod broker;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 #[cfg(feature = "nats")]
 pub mod nats;
 pub mod signature;
@@ -72,9 +74,12 @@ enum Why {
     #[cfg(feature = "nats")]
     #[error(transparent)]
     Nats(#[from] nats::NoServer),
-    #[cfg(not(feature = "nats"))]
-    #[error("its kind `nats` is not in this program")]
-    NoNats,
+    #[cfg(feature = "kafka")]
+    #[error(transparent)]
+    Kafka(#[from] kafka::NoServer),
+    #[cfg(not(all(feature = "kafka", feature = "nats")))]
+    #[error("its kind `{0}` is not in this program")]
+    Missing(&'static str),
 }
 
 /// The destination that these settings mean. What the operator wrote wrong is an error; one that is away is not.
@@ -90,8 +95,10 @@ fn of_its_kind(settings: &settings::Destination, clock: &Arc<dyn Clock>) -> Resu
         DestinationKind::Webhook(webhook) => Ok(Arc::new(Webhook::load(webhook, &settings.egress, clock.clone())?)),
         #[cfg(feature = "nats")]
         DestinationKind::Nats(nats) => Ok(Arc::new(nats::Nats::new(nats, &settings.egress)?)),
-        #[cfg(not(feature = "nats"))]
-        DestinationKind::Nats(_) => Err(Why::NoNats),
+        #[cfg(feature = "kafka")]
+        DestinationKind::Kafka(kafka) => Ok(Arc::new(kafka::Kafka::new(kafka, &settings.egress)?)),
+        #[cfg(not(all(feature = "kafka", feature = "nats")))]
+        missing => Err(Why::Missing(missing.as_str())),
     }
 }
 

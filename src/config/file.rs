@@ -309,6 +309,8 @@ pub(super) struct Destination {
     pub(super) stream: Option<String>,
     pub(super) create_stream: bool,
     pub(super) credentials: Option<String>,
+    pub(super) topic: String,
+    pub(super) sasl: Sasl,
 }
 
 impl Default for Destination {
@@ -337,6 +339,8 @@ impl Default for Destination {
             stream: None,
             create_stream: false,
             credentials: None,
+            topic: "tokens".to_owned(),
+            sasl: Sasl::ScramSha512,
         }
     }
 }
@@ -346,6 +350,17 @@ impl Default for Destination {
 pub(super) enum DestinationKind {
     Webhook,
     Nats,
+    Kafka,
+}
+
+#[derive(Clone, Copy, PartialEq, Deserialize)]
+pub(super) enum Sasl {
+    #[serde(rename = "plain")]
+    Plain,
+    #[serde(rename = "scram-sha-256")]
+    ScramSha256,
+    #[serde(rename = "scram-sha-512")]
+    ScramSha512,
 }
 
 #[derive(Clone, Copy, PartialEq, Deserialize)]

@@ -11,6 +11,8 @@ mod door;
 mod egress;
 mod envelope;
 mod hostile;
+#[cfg(feature = "kafka")]
+mod kafka;
 #[cfg(feature = "nats")]
 mod nats;
 mod operator;
