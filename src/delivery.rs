@@ -3,12 +3,14 @@
 //! One worker a destination. It looks at the outbox in turns (settle what ended, look for new events, claim what may go
 //! now), and sends outside of any transaction. What it holds when it dies is due again when the lease ends.
 
-#[cfg(any(feature = "kafka", feature = "nats"))]
+#[cfg(any(feature = "kafka", feature = "nats", feature = "rabbitmq"))]
 mod broker;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 #[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(feature = "rabbitmq")]
+pub mod rabbitmq;
 pub mod signature;
 pub mod webhook;
 mod worker;
@@ -77,7 +79,10 @@ enum Why {
     #[cfg(feature = "kafka")]
     #[error(transparent)]
     Kafka(#[from] kafka::NoServer),
-    #[cfg(not(all(feature = "kafka", feature = "nats")))]
+    #[cfg(feature = "rabbitmq")]
+    #[error(transparent)]
+    RabbitMq(#[from] rabbitmq::NoServer),
+    #[cfg(not(all(feature = "kafka", feature = "nats", feature = "rabbitmq")))]
     #[error("its kind `{0}` is not in this program")]
     Missing(&'static str),
 }
@@ -97,7 +102,9 @@ fn of_its_kind(settings: &settings::Destination, clock: &Arc<dyn Clock>) -> Resu
         DestinationKind::Nats(nats) => Ok(Arc::new(nats::Nats::new(nats, &settings.egress)?)),
         #[cfg(feature = "kafka")]
         DestinationKind::Kafka(kafka) => Ok(Arc::new(kafka::Kafka::new(kafka, &settings.egress)?)),
-        #[cfg(not(all(feature = "kafka", feature = "nats")))]
+        #[cfg(feature = "rabbitmq")]
+        DestinationKind::RabbitMq(rabbitmq) => Ok(Arc::new(rabbitmq::RabbitMq::new(rabbitmq, &settings.egress)?)),
+        #[cfg(not(all(feature = "kafka", feature = "nats", feature = "rabbitmq")))]
         missing => Err(Why::Missing(missing.as_str())),
     }
 }

@@ -311,6 +311,8 @@ pub(super) struct Destination {
     pub(super) credentials: Option<String>,
     pub(super) topic: String,
     pub(super) sasl: Sasl,
+    pub(super) exchange: Option<String>,
+    pub(super) routing_key: String,
 }
 
 impl Default for Destination {
@@ -341,6 +343,8 @@ impl Default for Destination {
             credentials: None,
             topic: "tokens".to_owned(),
             sasl: Sasl::ScramSha512,
+            exchange: None,
+            routing_key: "tokens.{token_requestor_id}.{type}".to_owned(),
         }
     }
 }
@@ -351,6 +355,8 @@ pub(super) enum DestinationKind {
     Webhook,
     Nats,
     Kafka,
+    #[serde(rename = "rabbitmq")]
+    RabbitMq,
 }
 
 #[derive(Clone, Copy, PartialEq, Deserialize)]

@@ -261,6 +261,8 @@ pub enum DestinationKind {
     Nats(Nats),
     /// Apache Kafka, or what speaks like it.
     Kafka(Kafka),
+    /// RabbitMQ, by AMQP 0-9-1.
+    RabbitMq(RabbitMq),
 }
 
 impl DestinationKind {
@@ -270,6 +272,7 @@ impl DestinationKind {
             DestinationKind::Webhook(_) => "webhook",
             DestinationKind::Nats(_) => "nats",
             DestinationKind::Kafka(_) => "kafka",
+            DestinationKind::RabbitMq(_) => "rabbitmq",
         }
     }
 }
@@ -333,6 +336,17 @@ impl Sasl {
             Sasl::ScramSha512 => "SCRAM-SHA-512",
         }
     }
+}
+
+/// `kind = "rabbitmq"`.
+#[derive(Clone, Debug)]
+pub struct RabbitMq {
+    /// `amqp://…` or `amqps://…`: the servers of one cluster.
+    pub urls: Vec<Secret>,
+    /// The exchange that it is published to.
+    pub exchange: String,
+    /// The routing key, with `{token_requestor_id}`, `{type}` and `{namespace}` in it.
+    pub routing_key: SubjectTemplate,
 }
 
 /// How a destination is reached.

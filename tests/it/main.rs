@@ -17,6 +17,8 @@ mod kafka;
 mod nats;
 mod operator;
 mod program;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 mod simulator;
 mod store;
 mod walk;

@@ -14,6 +14,7 @@ use crate::domain::subject::SubjectTemplate;
 use crate::domain::topic::TopicTemplate;
 
 const NAME_CHARS_MAX: usize = 64;
+const EXCHANGE_BYTES_MAX: usize = 255;
 const TRIES_MAX: usize = 50;
 
 pub(super) fn delivery(delivery: &file::Delivery, at: &Resolver<'_>) -> Result<settings::Delivery, Error> {
@@ -60,6 +61,7 @@ fn destination(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result
             file::DestinationKind::Webhook => settings::DestinationKind::Webhook(webhook(entry, key, at)?),
             file::DestinationKind::Nats => settings::DestinationKind::Nats(nats(entry, key, at)?),
             file::DestinationKind::Kafka => settings::DestinationKind::Kafka(kafka(entry, key, at)?),
+            file::DestinationKind::RabbitMq => settings::DestinationKind::RabbitMq(rabbitmq(entry, key, at)?),
         },
     })
 }
@@ -175,6 +177,26 @@ fn kafka(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result<setti
             file::Sasl::ScramSha256 => settings::Sasl::ScramSha256,
             file::Sasl::ScramSha512 => settings::Sasl::ScramSha512,
         },
+    })
+}
+
+fn rabbitmq(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result<settings::RabbitMq, Error> {
+    if cfg!(not(feature = "rabbitmq")) {
+        let why = "is not in this program: build it by `cargo build --release --features rabbitmq`";
+        return Err(at.invalid(format!("{key}.kind"), why));
+    }
+    broker(&entry, ["amqp://", "amqps://"], key, at)?;
+    let routing_key =
+        SubjectTemplate::parse(&entry.routing_key).map_err(|why| at.invalid(format!("{key}.routing_key"), why))?;
+    let exchange = at.required(entry.exchange, &format!("{key}.exchange"))?;
+    if !(1..=EXCHANGE_BYTES_MAX).contains(&exchange.len()) {
+        let why = format!("must have from 1 to {EXCHANGE_BYTES_MAX} bytes");
+        return Err(at.invalid(format!("{key}.exchange"), why));
+    }
+    Ok(settings::RabbitMq {
+        urls: entry.url,
+        exchange,
+        routing_key,
     })
 }
 
