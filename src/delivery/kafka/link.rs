@@ -54,11 +54,10 @@ impl Link {
         for (host, port) in &servers.all {
             spare |= guarded(host, *port, servers.tls, egress).await? > 1;
         }
-        let config = producer::config(servers, settings, egress).map_err(|why| failed(Failure::Tls, &why))?;
         let events = Events::default();
-        let producer = FutureProducer::from_config_and_context(&config, events.clone());
+        let made = made(servers.clone(), settings.clone(), egress.clone(), events.clone());
         let link = Link {
-            producer: Some(producer.map_err(|why| unmade(&why))?),
+            producer: Some(made.await?),
             events,
             looked: AsyncMutex::new(Instant::now()),
         };
@@ -211,6 +210,26 @@ impl Events {
     fn complaint(&self) -> Option<Sent> {
         self.complaint.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// A producer, with the files as they are now.
+async fn made(
+    servers: Servers,
+    settings: settings::Kafka,
+    egress: Egress,
+    events: Events,
+) -> Result<FutureProducer<Events>, Sent> {
+    let made = tokio::task::spawn_blocking(move || {
+        let config = producer::config(&servers, &settings, &egress).map_err(|why| failed(Failure::Tls, &why))?;
+        FutureProducer::from_config_and_context(&config, events).map_err(|why| unmade(&why))
+    });
+    let cut_off = |_| {
+        Err(failed(
+            Failure::Connection,
+            "its files could not be read: we are stopping",
+        ))
+    };
+    made.await.unwrap_or_else(cut_off)
 }
 
 /// Host and port of each server.

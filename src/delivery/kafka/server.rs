@@ -25,7 +25,7 @@ pub enum NoServer {
 }
 
 /// What the URLs said.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Servers {
     /// Host and port.
     pub(super) all: Vec<(String, u16)>,

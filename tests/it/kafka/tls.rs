@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use mdes_receiver::config::settings;
 use mdes_receiver::delivery::{Destination as _, Failure};
 use mdes_receiver::simulator::pki::{Authority, Issued, Leaf};
 use rustls::pki_types::pem::PemObject as _;
@@ -11,7 +12,8 @@ use rustls::{RootCertStore, ServerConfig};
 use std::sync::Arc;
 use tempfile::TempDir;
 
-use super::{Cluster, Setup, event, front, refused, taken};
+use super::front::Front;
+use super::{Cluster, Setup, event, refused, taken};
 use crate::world::valid;
 
 /// A cluster behind TLS that demands a certificate of its clients.
@@ -37,7 +39,11 @@ impl Secured {
         write("client.key", &client.private_key_pem);
         let cluster = Cluster::with("tokens", 1);
         let config = config(&ca.certificate_pem(), &ca.issue(&leaf));
-        let port = front::before(cluster.port(), Some(config), None).await;
+        let front = Front {
+            tls: Some(Arc::new(config)),
+            ..Front::default()
+        };
+        let port = front.before(cluster.port()).await;
         Secured { cluster, files, port }
     }
 
@@ -113,4 +119,35 @@ async fn a_reload_with_a_bad_file_says_which_and_keeps_the_producer() {
     let why = kafka.reload().expect_err("it is nonsense");
     assert!(why.contains("`roots`") && why.contains("ca.crt"), "{why}");
     taken(&kafka, &event("DM4MMC1", "after")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_of_the_url_is_let_in_and_a_wrong_one_is_not_and_its_password_not_shown() {
+    let cluster = Cluster::with("tokens", 1);
+    let front = Front {
+        login: Some(("me", "p@ss word")),
+        ..Front::default()
+    };
+    let port = front.before(cluster.port()).await;
+    let with = |login: &str| Setup::to(&format!("kafka://{login}@127.0.0.1:{port}")).open();
+    taken(&with("me:p%40ss%20word"), &event("DM4MMC1", "in")).await;
+    let (_, text) = refused(&with("me:wr0ng"), &event("DM4MMC1", "out")).await;
+    assert!(!text.contains("wr0ng"), "{text}");
+    assert_eq!(cluster.kept("tokens").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proof_of_the_password_can_be_given_instead_of_it() {
+    let cluster = Cluster::with("tokens", 1);
+    let mut setup = Setup::to(&cluster.url().replace("//", "//me:s3cret@"));
+    for sasl in [settings::Sasl::ScramSha256, settings::Sasl::ScramSha512] {
+        setup.kafka.sasl = sasl;
+        // This cluster knows no logins; the library knows the mechanism.
+        let (class, text) = refused(&setup.open(), &event("DM4MMC1", "out")).await;
+        assert!(
+            !text.contains("setting") && !text.contains("could not be made"),
+            "{class:?} {text}"
+        );
+        assert!(!text.contains("s3cret"), "{text}");
+    }
 }

@@ -7,7 +7,8 @@ use mdes_receiver::delivery::{Destination as _, Failure, Sent};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use tokio::net::TcpListener;
 
-use super::{Cluster, Setup, event, front, refused, taken};
+use super::front::Front;
+use super::{Cluster, Setup, event, refused, taken};
 use crate::world::eventually;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -136,7 +137,11 @@ async fn a_cluster_in_a_network_that_is_not_allowed_is_never_connected_to() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_that_tells_of_a_server_that_is_not_allowed_is_given_nothing() {
     let cluster = Cluster::with("tokens", 1);
-    let port = front::before(cluster.port(), None, Some(("127.0.0.2", cluster.port()))).await;
+    let front = Front {
+        told: Some(("127.0.0.2", cluster.port())),
+        ..Front::default()
+    };
+    let port = front.before(cluster.port()).await;
     let kafka = Setup::to(&format!("kafka://127.0.0.1:{port}")).open();
     let (class, text) = refused(&kafka, &event("DM4MMC1", "kept in")).await;
     assert_eq!(class, Failure::Guarded);
