@@ -11,6 +11,7 @@ use tokio::time::timeout;
 pub(super) use self::kept::{Kept, Living};
 use super::{Answer, Failure, Sent, shown};
 use crate::config::settings::Egress;
+#[cfg(any(feature = "nats", feature = "rabbitmq"))]
 use crate::net::egress::guard;
 
 /// An attempt that failed so.
@@ -27,6 +28,7 @@ pub(super) fn failed(class: Failure, words: &str) -> Sent {
 
 /// The addresses of a server that the guard lets us connect to, at least one. What was looked at is to be what is
 /// connected to: a name that changes its address in between then gains nothing.
+#[cfg(any(feature = "nats", feature = "rabbitmq"))]
 pub(super) async fn addresses(host: &str, port: u16, tls: bool, egress: &Egress) -> Result<Vec<SocketAddr>, Sent> {
     let mut allowed = Vec::new();
     let mut refused = failed(Failure::Unresolved, "its name has no address");
