@@ -4,8 +4,14 @@
 //! now), and sends outside of any transaction. What it holds when it dies is due again when the lease ends.
 
 mod attempt;
+#[cfg(any(feature = "kafka", feature = "nats", feature = "rabbitmq"))]
+mod broker;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 #[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(feature = "rabbitmq")]
+pub mod rabbitmq;
 pub mod signature;
 pub mod webhook;
 mod worker;
@@ -73,9 +79,15 @@ enum Why {
     #[cfg(feature = "nats")]
     #[error(transparent)]
     Nats(#[from] nats::NoServer),
-    #[cfg(not(feature = "nats"))]
-    #[error("its kind `nats` is not in this program")]
-    NoNats,
+    #[cfg(feature = "kafka")]
+    #[error(transparent)]
+    Kafka(#[from] kafka::NoServer),
+    #[cfg(feature = "rabbitmq")]
+    #[error(transparent)]
+    RabbitMq(#[from] rabbitmq::NoServer),
+    #[cfg(not(all(feature = "kafka", feature = "nats", feature = "rabbitmq")))]
+    #[error("its kind `{0}` is not in this program")]
+    Missing(&'static str),
 }
 
 /// The destination that these settings mean. What the operator wrote wrong is an error; one that is away is not.
@@ -91,8 +103,12 @@ fn of_its_kind(settings: &settings::Destination, clock: &Arc<dyn Clock>) -> Resu
         DestinationKind::Webhook(webhook) => Ok(Arc::new(Webhook::load(webhook, &settings.egress, clock.clone())?)),
         #[cfg(feature = "nats")]
         DestinationKind::Nats(nats) => Ok(Arc::new(nats::Nats::new(nats, &settings.egress)?)),
-        #[cfg(not(feature = "nats"))]
-        DestinationKind::Nats(_) => Err(Why::NoNats),
+        #[cfg(feature = "kafka")]
+        DestinationKind::Kafka(kafka) => Ok(Arc::new(kafka::Kafka::new(kafka, &settings.egress)?)),
+        #[cfg(feature = "rabbitmq")]
+        DestinationKind::RabbitMq(rabbitmq) => Ok(Arc::new(rabbitmq::RabbitMq::new(rabbitmq, &settings.egress)?)),
+        #[cfg(not(all(feature = "kafka", feature = "nats", feature = "rabbitmq")))]
+        missing => Err(Why::Missing(missing.as_str())),
     }
 }
 

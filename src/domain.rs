@@ -14,3 +14,4 @@ pub mod peer;
 pub mod status;
 pub mod subject;
 pub mod token;
+pub mod topic;

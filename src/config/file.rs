@@ -309,6 +309,10 @@ pub(super) struct Destination {
     pub(super) stream: Option<String>,
     pub(super) create_stream: bool,
     pub(super) credentials: Option<String>,
+    pub(super) topic: String,
+    pub(super) sasl: Sasl,
+    pub(super) exchange: Option<String>,
+    pub(super) routing_key: String,
 }
 
 impl Default for Destination {
@@ -337,6 +341,10 @@ impl Default for Destination {
             stream: None,
             create_stream: false,
             credentials: None,
+            topic: "tokens".to_owned(),
+            sasl: Sasl::ScramSha512,
+            exchange: None,
+            routing_key: "tokens.{token_requestor_id}.{type}".to_owned(),
         }
     }
 }
@@ -346,6 +354,19 @@ impl Default for Destination {
 pub(super) enum DestinationKind {
     Webhook,
     Nats,
+    Kafka,
+    #[serde(rename = "rabbitmq")]
+    RabbitMq,
+}
+
+#[derive(Clone, Copy, PartialEq, Deserialize)]
+pub(super) enum Sasl {
+    #[serde(rename = "plain")]
+    Plain,
+    #[serde(rename = "scram-sha-256")]
+    ScramSha256,
+    #[serde(rename = "scram-sha-512")]
+    ScramSha512,
 }
 
 #[derive(Clone, Copy, PartialEq, Deserialize)]

@@ -13,6 +13,7 @@ use crate::domain::delivery::Schedule;
 use crate::domain::event::Subscription;
 use crate::domain::masked::Secret;
 use crate::domain::subject::SubjectTemplate;
+use crate::domain::topic::TopicTemplate;
 
 /// Everything.
 #[derive(Clone, Debug)]
@@ -258,6 +259,22 @@ pub enum DestinationKind {
     Webhook(Webhook),
     /// NATS JetStream.
     Nats(Nats),
+    /// Apache Kafka, or what speaks like it.
+    Kafka(Kafka),
+    /// RabbitMQ, by AMQP 0-9-1.
+    RabbitMq(RabbitMq),
+}
+
+impl DestinationKind {
+    /// The word that the configuration has for it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            DestinationKind::Webhook(_) => "webhook",
+            DestinationKind::Nats(_) => "nats",
+            DestinationKind::Kafka(_) => "kafka",
+            DestinationKind::RabbitMq(_) => "rabbitmq",
+        }
+    }
 }
 
 /// `kind = "webhook"`.
@@ -286,6 +303,50 @@ pub struct Nats {
     pub create_stream: bool,
     /// A `.creds` file.
     pub credentials: Option<PathBuf>,
+}
+
+/// `kind = "kafka"`.
+#[derive(Clone, Debug)]
+pub struct Kafka {
+    /// `kafka://…` or `kafkas://…`, all of one cluster and with one login.
+    pub urls: Vec<Secret>,
+    /// The topic, with `{token_requestor_id}`, `{type}` and `{namespace}` in it if wished.
+    pub topic: TopicTemplate,
+    /// How the URL's user is proven.
+    pub sasl: Sasl,
+}
+
+/// A SASL mechanism.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sasl {
+    /// The password itself.
+    Plain,
+    /// A proof of it.
+    ScramSha256,
+    /// A proof of it.
+    ScramSha512,
+}
+
+impl Sasl {
+    /// As Kafka calls it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Sasl::Plain => "PLAIN",
+            Sasl::ScramSha256 => "SCRAM-SHA-256",
+            Sasl::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
+}
+
+/// `kind = "rabbitmq"`.
+#[derive(Clone, Debug)]
+pub struct RabbitMq {
+    /// `amqp://…` or `amqps://…`: the servers of one cluster.
+    pub urls: Vec<Secret>,
+    /// The exchange that it is published to.
+    pub exchange: String,
+    /// The routing key, with `{token_requestor_id}`, `{type}` and `{namespace}` in it.
+    pub routing_key: SubjectTemplate,
 }
 
 /// How a destination is reached.

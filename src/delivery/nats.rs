@@ -7,20 +7,16 @@
 mod failed;
 mod link;
 mod server;
-mod tls;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
-use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-use self::failed::failed;
 use self::link::Link;
 use self::server::Server;
+use super::broker::{self, Kept, failed, tls};
 use super::{Answer, Destination, Failure, Outgoing, Sent, shown};
 use crate::config::settings;
 
@@ -31,19 +27,9 @@ pub struct Nats {
     settings: settings::Nats,
     egress: settings::Egress,
     servers: Vec<Server>,
-    current: ArcSwapOption<Link>,
-    connecting: Mutex<Tries>,
-    /// How many tries to connect have ended.
-    tried: AtomicUsize,
-}
-
-/// What whoever connects next needs to know.
-#[derive(Default)]
-struct Tries {
+    kept: Kept<Link>,
     /// With which of the servers to begin: a dead one must not cost every attempt its time.
-    next: usize,
-    /// How the last try ended, if badly.
-    failure: Option<Sent>,
+    next: AtomicUsize,
 }
 
 impl Nats {
@@ -55,52 +41,21 @@ impl Nats {
             servers: servers.collect::<Result<_, _>>()?,
             settings: settings.clone(),
             egress: egress.clone(),
-            current: ArcSwapOption::empty(),
-            connecting: Mutex::default(),
-            tried: AtomicUsize::new(0),
+            kept: Kept::none(),
+            next: AtomicUsize::new(0),
         })
     }
 
-    /// A connection that lives, made now if there is none.
-    ///
-    /// One task connects at a time; those who waited for it share what came of it, so that a server that is away costs
-    /// one deadline and not one for each of them.
-    async fn link(&self) -> Result<Arc<Link>, Sent> {
-        if let Some(link) = self.living() {
-            return Ok(link);
-        }
-        let tried_before = self.tried.load(Ordering::Acquire);
-        let mut tries = self.connecting.lock().await;
-        if let Some(link) = self.living() {
-            return Ok(link);
-        }
-        if self.tried.load(Ordering::Acquire) != tried_before
-            && let Some(failure) = &tries.failure
-        {
-            return Err(failure.clone());
-        }
-        let connected = self.connect(&mut tries.next).await;
-        tries.failure = connected.as_ref().err().cloned();
-        self.tried.fetch_add(1, Ordering::Release);
-        let link = Arc::new(connected?);
-        self.current.store(Some(link.clone()));
-        Ok(link)
-    }
-
-    fn living(&self) -> Option<Arc<Link>> {
-        self.current.load_full().filter(|link| !link.is_over())
-    }
-
     /// The servers in turn, until one lets us in. One that takes all the time is not the first next time.
-    async fn connect(&self, next: &mut usize) -> Result<Link, Sent> {
-        let first = *next;
+    async fn connect(&self) -> Result<Link, Sent> {
+        let first = self.next.load(Ordering::Relaxed);
         let mut failure = failed(Failure::Unresolved, "no server to connect to");
         for turn in 0..self.servers.len() {
             let at = (first + turn) % self.servers.len();
-            *next = at + 1;
+            self.next.store(at + 1, Ordering::Relaxed);
             match Link::connect(&self.servers[at], &self.settings, &self.egress).await {
                 Ok(link) => {
-                    *next = at;
+                    self.next.store(at, Ordering::Relaxed);
                     return Ok(link);
                 }
                 Err(why) => failure = why,
@@ -110,7 +65,7 @@ impl Nats {
     }
 
     async fn attempt(&self, outgoing: &Outgoing, deadline: Instant) -> Result<Answer, Sent> {
-        let link = timeout_at(deadline, self.link());
+        let link = timeout_at(deadline, self.kept.link(self.connect()));
         let link = link
             .await
             .unwrap_or_else(|_| Err(failed(Failure::Timeout, "not connected in time")))?;
@@ -126,8 +81,7 @@ impl Nats {
         let published = published.await.unwrap_or_else(|_| Err(link.silence(&subject)));
         published.inspect_err(|failure| {
             if failed::is_silence(failure) || self.settings.create_stream {
-                // The next attempt connects anew; who still waits on this one goes on waiting.
-                self.current.compare_and_swap(&link, None);
+                self.kept.forget(&link);
             }
         })
     }
@@ -148,10 +102,7 @@ impl Destination for Nats {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        let mut files = self.egress.roots.clone();
-        if let Some((certificate, key)) = &self.egress.client_certificate {
-            files.extend([certificate.clone(), key.clone()]);
-        }
+        let mut files = broker::files(&self.egress);
         files.extend(self.settings.credentials.clone());
         files
     }
@@ -164,7 +115,7 @@ impl Destination for Nats {
         if let Some(file) = &self.settings.credentials {
             link::credentials(file)?;
         }
-        self.current.store(None);
+        self.kept.forget_any();
         Ok(())
     }
 }

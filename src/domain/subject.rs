@@ -62,6 +62,14 @@ impl SubjectTemplate {
         })
     }
 
+    /// What is written between its placeholders.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Text(text) => Some(text.as_str()),
+            Piece::Filled(_) => None,
+        })
+    }
+
     /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -11,10 +11,14 @@ mod door;
 mod egress;
 mod envelope;
 mod hostile;
+#[cfg(feature = "kafka")]
+mod kafka;
 #[cfg(feature = "nats")]
 mod nats;
 mod operator;
 mod program;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 mod simulator;
 mod store;
 mod walk;

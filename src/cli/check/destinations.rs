@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::findings::Findings;
 use super::memory;
 use crate::clock::{Clock, SystemClock};
-use crate::config::settings::{Destination, DestinationKind, Settings};
+use crate::config::settings::{Destination, Settings};
 use crate::delivery;
 use crate::store::outbox::{KeptDestination, Outbox};
 use crate::store::{self, Store as _};
@@ -53,10 +53,7 @@ async fn kept(settings: &Settings) -> Vec<KeptDestination> {
 }
 
 fn what(destination: &Destination) -> String {
-    let kind = match &destination.kind {
-        DestinationKind::Webhook(_) => "webhook",
-        DestinationKind::Nats(_) => "nats",
-    };
+    let kind = destination.kind.as_str();
     format!("{kind}: its settings and files are good; whether it answers, `destinations test` shows")
 }
 

@@ -9,9 +9,12 @@ use crate::config::error::Error;
 use crate::config::{file, settings};
 use crate::domain::delivery::Schedule;
 use crate::domain::event::{Pattern, Subscription};
+use crate::domain::masked::Secret;
 use crate::domain::subject::SubjectTemplate;
+use crate::domain::topic::TopicTemplate;
 
 const NAME_CHARS_MAX: usize = 64;
+const EXCHANGE_BYTES_MAX: usize = 255;
 const TRIES_MAX: usize = 50;
 
 pub(super) fn delivery(delivery: &file::Delivery, at: &Resolver<'_>) -> Result<settings::Delivery, Error> {
@@ -57,6 +60,8 @@ fn destination(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result
         kind: match entry.kind {
             file::DestinationKind::Webhook => settings::DestinationKind::Webhook(webhook(entry, key, at)?),
             file::DestinationKind::Nats => settings::DestinationKind::Nats(nats(entry, key, at)?),
+            file::DestinationKind::Kafka => settings::DestinationKind::Kafka(kafka(entry, key, at)?),
+            file::DestinationKind::RabbitMq => settings::DestinationKind::RabbitMq(rabbitmq(entry, key, at)?),
         },
     })
 }
@@ -142,25 +147,11 @@ fn webhook(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result<set
 }
 
 fn nats(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result<settings::Nats, Error> {
-    let is_nats = |url: &crate::domain::masked::Secret| {
-        let url = url.expose();
-        url.starts_with("nats://") || url.starts_with("tls://")
-    };
     if cfg!(not(feature = "nats")) {
         let why = "is not in this program: it was built without its feature `nats`, which is there by default";
         return Err(at.invalid(format!("{key}.kind"), why));
     }
-    if entry.url.is_empty() || !entry.url.iter().all(is_nats) {
-        let why = "must begin with `nats://` or `tls://`; a list names the servers of one cluster";
-        return Err(at.invalid(format!("{key}.url"), why));
-    }
-    if entry.proxy.is_some() {
-        return Err(at.invalid(format!("{key}.proxy"), "is for webhooks only"));
-    }
-    if entry.include_token_number {
-        let why = "is for webhooks only: no broker is given a token's number";
-        return Err(at.invalid(format!("{key}.include_token_number"), why));
-    }
+    broker(&entry, ["nats://", "tls://"], key, at)?;
     let subject = SubjectTemplate::parse(&entry.subject).map_err(|why| at.invalid(format!("{key}.subject"), why))?;
     stream(&entry, &subject, key, at)?;
     Ok(settings::Nats {
@@ -170,6 +161,61 @@ fn nats(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result<settin
         create_stream: entry.create_stream,
         credentials: at.optional_path(entry.credentials, &format!("{key}.credentials"))?,
     })
+}
+
+fn kafka(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result<settings::Kafka, Error> {
+    if cfg!(not(feature = "kafka")) {
+        let why = "is not in this program: build it by `cargo build --release --features kafka`";
+        return Err(at.invalid(format!("{key}.kind"), why));
+    }
+    broker(&entry, ["kafka://", "kafkas://"], key, at)?;
+    Ok(settings::Kafka {
+        topic: TopicTemplate::parse(&entry.topic).map_err(|why| at.invalid(format!("{key}.topic"), why))?,
+        urls: entry.url,
+        sasl: match entry.sasl {
+            file::Sasl::Plain => settings::Sasl::Plain,
+            file::Sasl::ScramSha256 => settings::Sasl::ScramSha256,
+            file::Sasl::ScramSha512 => settings::Sasl::ScramSha512,
+        },
+    })
+}
+
+fn rabbitmq(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result<settings::RabbitMq, Error> {
+    if cfg!(not(feature = "rabbitmq")) {
+        let why = "is not in this program: build it by `cargo build --release --features rabbitmq`";
+        return Err(at.invalid(format!("{key}.kind"), why));
+    }
+    broker(&entry, ["amqp://", "amqps://"], key, at)?;
+    let routing_key =
+        SubjectTemplate::parse(&entry.routing_key).map_err(|why| at.invalid(format!("{key}.routing_key"), why))?;
+    let exchange = at.required(entry.exchange, &format!("{key}.exchange"))?;
+    if !(1..=EXCHANGE_BYTES_MAX).contains(&exchange.len()) {
+        let why = format!("must have from 1 to {EXCHANGE_BYTES_MAX} bytes");
+        return Err(at.invalid(format!("{key}.exchange"), why));
+    }
+    Ok(settings::RabbitMq {
+        urls: entry.url,
+        exchange,
+        routing_key,
+    })
+}
+
+/// What holds for every broker: where it is, and what only webhooks have.
+fn broker(entry: &file::Destination, schemes: [&str; 2], key: &str, at: &Resolver<'_>) -> Result<(), Error> {
+    let fits = |url: &Secret| schemes.iter().any(|scheme| url.expose().starts_with(scheme));
+    if entry.url.is_empty() || !entry.url.iter().all(fits) {
+        let [plain, secure] = schemes;
+        let why = format!("must begin with `{plain}` or `{secure}`; a list names the servers of one cluster");
+        return Err(at.invalid(format!("{key}.url"), why));
+    }
+    if entry.proxy.is_some() {
+        return Err(at.invalid(format!("{key}.proxy"), "is for webhooks only"));
+    }
+    if entry.include_token_number {
+        let why = "is for webhooks only: no broker is given a token's number";
+        return Err(at.invalid(format!("{key}.include_token_number"), why));
+    }
+    Ok(())
 }
 
 /// The stream can be named so, and made if it is to be.

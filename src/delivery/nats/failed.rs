@@ -6,19 +6,8 @@ use async_nats::jetstream::context::{CreateStreamError, PublishError, PublishErr
 use async_nats::{ConnectError, ConnectErrorKind};
 use rustls::{AlertDescription, Error as TlsError, PeerIncompatible};
 
-use crate::delivery::{Answer, Failure, Sent, shown};
-
-/// An attempt that failed so.
-pub(super) fn failed(class: Failure, words: &str) -> Sent {
-    Sent::Failed {
-        answer: Answer {
-            status: None,
-            text: shown(words),
-        },
-        class,
-        retry_after: None,
-    }
-}
+use crate::delivery::broker::failed;
+use crate::delivery::{Failure, Sent};
 
 /// No connection came about.
 pub(super) fn unconnected(error: &ConnectError) -> Sent {

@@ -14,10 +14,10 @@ use async_nats::{ConnectOptions, Event, ServerAddr};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use super::failed::{failed, unconnected, unmade, unpublished};
+use super::failed::{unconnected, unmade, unpublished};
 use super::server::{Login, Server};
-use super::tls;
 use crate::config::settings;
+use crate::delivery::broker::{Living, failed, tls};
 use crate::delivery::{Answer, Failure, Outgoing, Sent};
 
 /// A living connection. When it is dropped it closes.
@@ -115,9 +115,10 @@ impl Link {
             None => failed(Failure::Timeout, "no acknowledgement in time"),
         }
     }
+}
 
-    /// It is of no use for what comes.
-    pub(super) fn is_over(&self) -> bool {
+impl Living for Link {
+    fn is_over(&self) -> bool {
         self.events.broken.is_cancelled() || self.events.closing.load(Ordering::Relaxed)
     }
 }

@@ -5,13 +5,10 @@ use std::net::SocketAddr;
 use async_nats::ServerAddr;
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
-use tokio::time::timeout;
 
-use super::failed::failed;
 use crate::config::settings::Egress;
-use crate::delivery::{Failure, Sent};
+use crate::delivery::{Sent, broker};
 use crate::domain::masked::Secret;
-use crate::net::egress::guard;
 
 /// A URL that names no server. It says which one, and not what it is: there may be a password in it.
 #[derive(Debug, Error)]
@@ -64,22 +61,9 @@ impl Server {
         })
     }
 
-    /// Its addresses that the guard lets us connect to, at least one. What was looked at is what is connected to: a
-    /// name that changes its address in between gains nothing.
+    /// Its addresses that the guard lets us connect to, at least one.
     pub(super) async fn addresses(&self, egress: &Egress) -> Result<Vec<SocketAddr>, Sent> {
-        let found = timeout(egress.connect, tokio::net::lookup_host((self.host.as_str(), self.port)))
-            .await
-            .map_err(|_| failed(Failure::Timeout, "its name was not resolved in time"))?
-            .map_err(|e| failed(Failure::Unresolved, &format!("its name has no address: {e}")))?;
-        let mut allowed = Vec::new();
-        let mut refused = failed(Failure::Unresolved, "its name has no address");
-        for address in found {
-            match guard::address(address.ip(), !self.tls, &egress.allow_networks) {
-                Ok(()) => allowed.push(address),
-                Err(why) => refused = failed(Failure::Guarded, &why.to_string()),
-            }
-        }
-        if allowed.is_empty() { Err(refused) } else { Ok(allowed) }
+        broker::addresses(&self.host, self.port, self.tls, egress).await
     }
 }
 

@@ -12,7 +12,6 @@ use super::deliveries::reason;
 use super::problem::Problem;
 use super::v1::{Api, SharedApi};
 use super::wire::rfc3339;
-use crate::config::settings::DestinationKind;
 use crate::store::outbox::KeptDestination;
 
 /// `GET /v1/destinations`: those of the configuration, and those that were in it once.
@@ -27,10 +26,7 @@ pub(super) async fn list(State(api): State<SharedApi>) -> Result<Json<Value>, Pr
 
 fn shown(api: &Api, name: &str, kept: Option<&KeptDestination>) -> Value {
     let configured = api.destination(name);
-    let kind = configured.map(|one| match one.kind {
-        DestinationKind::Webhook(_) => "webhook",
-        DestinationKind::Nats(_) => "nats",
-    });
+    let kind = configured.map(|one| one.kind.as_str());
     let paused = kept.and_then(|kept| kept.paused.as_ref());
     json!({
         "name": name,

@@ -539,3 +539,67 @@ fn a_balancer_may_prove_itself_by_certificate_or_by_secret() {
         .expect("it is set");
     assert!(matches!(forwarded.proof, ForwardedProof::MutualTls(rule) if rule.names == ["balancer.internal"]));
 }
+
+/// One destination, of this kind.
+fn told_by(kind: &str, keys: &str) -> Operator {
+    operator(&format!(
+        "{SMALLEST}[[destinations]]\nname = \"broker\"\nkind = \"{kind}\"\n{keys}\n"
+    ))
+}
+
+#[cfg(not(feature = "kafka"))]
+#[test]
+fn kafka_where_it_is_not_built_in_says_how_to_build_it() {
+    let refusal = told_by("kafka", "url = \"kafkas://k1.internal\"").refusal();
+    assert!(
+        refusal.contains("`destinations[0].kind`") && refusal.contains("--features kafka"),
+        "{refusal}"
+    );
+}
+
+#[cfg(not(feature = "rabbitmq"))]
+#[test]
+fn rabbitmq_where_it_is_not_built_in_says_how_to_build_it() {
+    let refusal = told_by("rabbitmq", "url = \"amqps://r1.internal\"").refusal();
+    assert!(
+        refusal.contains("`destinations[0].kind`") && refusal.contains("--features rabbitmq"),
+        "{refusal}"
+    );
+}
+
+#[cfg(feature = "kafka")]
+#[test]
+fn a_kafka_destination_is_read_and_what_it_cannot_be_is_named() {
+    told_by("kafka", "url = \"kafkas://k1.internal\"\nsasl = \"scram-sha-256\"").settings();
+    for (keys, named) in [
+        ("url = \"https://k1.internal\"", "`destinations[0].url`"),
+        ("url = \"kafka://k1\"\ntopic = \"a/b\"", "`destinations[0].topic`"),
+        (
+            "url = \"kafka://k1\"\ninclude_token_number = true",
+            "`destinations[0].include_token_number`",
+        ),
+    ] {
+        let refusal = told_by("kafka", keys).refusal();
+        assert!(refusal.contains(named), "{refusal}");
+    }
+}
+
+#[cfg(feature = "rabbitmq")]
+#[test]
+fn a_rabbitmq_destination_is_read_and_what_it_cannot_be_is_named() {
+    told_by("rabbitmq", "url = \"amqps://r1.internal\"\nexchange = \"tokens\"").settings();
+    for (keys, named) in [
+        (
+            "url = \"https://r1.internal\"\nexchange = \"x\"",
+            "`destinations[0].url`",
+        ),
+        ("url = \"amqp://r1\"", "`destinations[0].exchange`"),
+        (
+            "url = \"amqp://r1\"\nexchange = \"x\"\nrouting_key = \"a.*\"",
+            "`destinations[0].routing_key`",
+        ),
+    ] {
+        let refusal = told_by("rabbitmq", keys).refusal();
+        assert!(refusal.contains(named), "{refusal}");
+    }
+}

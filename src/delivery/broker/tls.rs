@@ -14,7 +14,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use crate::config::settings::Egress;
 
 /// Reads the files as they are now. Errors name the setting and the file, and nothing of a key.
-pub(super) fn config(host: &str, egress: &Egress) -> Result<ClientConfig, String> {
+pub(in crate::delivery) fn config(host: &str, egress: &Egress) -> Result<ClientConfig, String> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let name = ServerName::try_from(host.to_owned()).map_err(|_| "its host is no name of a certificate".to_owned())?;
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(egress)?), provider.clone())

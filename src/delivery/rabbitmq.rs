@@ -1,0 +1,111 @@
+//! RabbitMQ (AMQP 0-9-1): an event is told when the server confirmed it, and at least one queue has it.
+//!
+//! It connects when the first event leaves, and again when a connection broke. Each connection is new from the ground:
+//! files read, names resolved, addresses guarded. A message is persistent, and bears the event's id as its own.
+
+mod failed;
+mod link;
+mod server;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use tokio::time::{Instant, timeout_at};
+
+use self::link::Link;
+use self::server::Server;
+use super::broker::{self, Kept, failed, tls};
+use super::{Answer, Destination, Failure, Outgoing, Sent};
+use crate::config::settings;
+
+pub use self::server::NoServer;
+
+/// What a routing key may be long, in bytes.
+const KEY_BYTES_MAX: usize = 255;
+
+/// One destination of `kind = "rabbitmq"`.
+pub struct RabbitMq {
+    settings: settings::RabbitMq,
+    egress: settings::Egress,
+    servers: Vec<Server>,
+    kept: Kept<Link>,
+    /// With which of the servers to begin: a dead one must not cost every attempt its time.
+    next: AtomicUsize,
+}
+
+impl RabbitMq {
+    /// Made from its settings; nothing is connected yet.
+    pub fn new(settings: &settings::RabbitMq, egress: &settings::Egress) -> Result<Self, NoServer> {
+        let servers = settings.urls.iter().enumerate();
+        let servers = servers.map(|(index, url)| Server::parse(index, url));
+        Ok(RabbitMq {
+            servers: servers.collect::<Result<_, _>>()?,
+            settings: settings.clone(),
+            egress: egress.clone(),
+            kept: Kept::none(),
+            next: AtomicUsize::new(0),
+        })
+    }
+
+    /// The servers in turn, until one lets us in. One that takes all the time is not the first next time.
+    async fn connect(&self) -> Result<Link, Sent> {
+        let first = self.next.load(Ordering::Relaxed);
+        let mut failure = failed(Failure::Unresolved, "no server to connect to");
+        for turn in 0..self.servers.len() {
+            let at = (first + turn) % self.servers.len();
+            self.next.store(at + 1, Ordering::Relaxed);
+            match Link::connect(&self.servers[at], &self.egress).await {
+                Ok(link) => {
+                    self.next.store(at, Ordering::Relaxed);
+                    return Ok(link);
+                }
+                Err(why) => failure = why,
+            }
+        }
+        Err(failure)
+    }
+
+    async fn attempt(&self, outgoing: &Outgoing, deadline: Instant) -> Result<Answer, Sent> {
+        let link = timeout_at(deadline, self.kept.link(self.connect()));
+        let link = link
+            .await
+            .unwrap_or_else(|_| Err(failed(Failure::Timeout, "not connected in time")))?;
+        let mut key = self.settings.routing_key.subject(
+            outgoing.kind,
+            outgoing.requestor.as_deref(),
+            outgoing.token.as_ref().map(|token| token.namespace),
+        );
+        key.truncate(key.floor_char_boundary(KEY_BYTES_MAX));
+        let published = timeout_at(deadline, link.publish(&self.settings.exchange, &key, outgoing));
+        published.await.unwrap_or_else(|_| {
+            self.kept.forget(&link);
+            Err(failed(Failure::Timeout, "no confirmation in time"))
+        })
+    }
+}
+
+#[async_trait]
+impl Destination for RabbitMq {
+    /// A crash after the publish and before the settling publishes it again: another message with the same id.
+    async fn send(&self, outgoing: &Outgoing) -> Sent {
+        let deadline = Instant::now() + self.egress.total;
+        match self.attempt(outgoing, deadline).await {
+            Ok(answer) => Sent::Taken(answer),
+            Err(failure) => failure,
+        }
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        broker::files(&self.egress)
+    }
+
+    /// Every connection reads them; afterwards the next attempt makes one. With a bad file the present one stays.
+    fn reload(&self) -> Result<(), String> {
+        for server in &self.servers {
+            tls::config(&server.host, &self.egress)?;
+        }
+        self.kept.forget_any();
+        Ok(())
+    }
+}
