@@ -256,11 +256,11 @@ pub struct KeptDelivery {
     pub id: DeliveryId,
     /// To whom.
     pub destination: String,
-    /// Which event.
+    /// Which event; nil if that is gone.
     pub event: EventId,
     /// Its place in the order of commits.
     pub position: u64,
-    /// The event's type.
+    /// The event's type; empty if that is gone.
     pub kind: String,
     /// About which token, if it speaks of one.
     pub token: Option<TokenReference>,
