@@ -20,7 +20,6 @@ promises!(
     deliveries_are_found_by_every_part_of_the_filter,
     past_events_go_out_once_more_in_order_and_marked,
     a_replay_takes_what_was_asked_for_only,
-    what_hands_have_broken_is_put_right_at_the_start,
 );
 
 /// A's first event is parked, its second waits.
@@ -262,12 +261,4 @@ async fn a_replay_takes_what_was_asked_for_only(database: Database) {
     );
     scene.happen(&["C active"]).await;
     assert_eq!(count(replay()).await, 5, "what is ahead is not past");
-}
-
-async fn what_hands_have_broken_is_put_right_at_the_start(database: Database) {
-    let scene = parked(database).await;
-    scene.execute("delete from deliveries where state = 'parked'").await;
-    assert_eq!(scene.drain().await, [""; 0]);
-    assert!(!scene.enrol("shop", Start::Now).await);
-    assert_eq!(scene.drain().await, ["A card.art_changed"]);
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mdes_receiver::domain::event::{EventType, Pattern, Subscription};
 use mdes_receiver::store::outbox::{DeliveryFilter, Outbox as _, Start};
+use sqlx::{Connection as _, PgConnection};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -14,6 +15,7 @@ use crate::support::Database;
 promises!(
     a_destination_begins_now_or_at_the_beginning,
     a_destination_that_is_enrolled_keeps_its_place,
+    a_start_does_not_wait_for_a_turn,
     a_destination_that_is_not_enrolled_takes_no_turn,
     a_destination_is_told_what_it_asked_for,
     an_event_for_one_destination_is_not_told_to_another,
@@ -41,6 +43,19 @@ async fn a_destination_that_is_enrolled_keeps_its_place(database: Database) {
     assert_eq!(scene.drain().await, ["A activated"]);
     assert!(!scene.enrol("shop", Start::Beginning).await);
     assert_eq!(scene.drain().await, [""; 0]);
+}
+
+/// On SQLite one writer waits for the other whatever they do.
+async fn a_start_does_not_wait_for_a_turn(database: Database) {
+    let scene = Scene::new(database).await;
+    if scene.database.url().starts_with("sqlite") {
+        return assert!(!scene.enrol("shop", Start::Now).await);
+    }
+    let turn = PgConnection::connect(scene.database.url()).await;
+    let mut turn = turn.expect("the server answers");
+    let lock = "begin; select from destinations for no key update";
+    sqlx::raw_sql(lock).execute(&mut turn).await.expect("it runs");
+    assert!(!scene.enrol("shop", Start::Now).await);
 }
 
 async fn a_destination_that_is_not_enrolled_takes_no_turn(database: Database) {
