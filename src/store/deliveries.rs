@@ -15,15 +15,17 @@ mod destinations;
 mod fan_out;
 mod filter;
 mod lanes;
+mod meant;
 mod replay;
 mod settle;
 mod snapshot;
 mod turn;
 
-pub(super) use acts::{retry, skip};
+pub(super) use acts::Act;
 pub(super) use destinations::{destinations, enrol, pause};
 pub(super) use filter::page;
-pub(super) use replay::replay;
+pub(super) use meant::scope;
+pub(super) use replay::{pages, replay, replayable};
 pub(super) use turn::turn;
 
 /// An id or a position as the databases hold it.

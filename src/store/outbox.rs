@@ -61,6 +61,9 @@ pub trait Outbox: Send + Sync {
     ) -> Result<Vec<KeptDelivery>, Error>;
 
     /// Makes what is parked or due later due now, and says of how many deliveries that is true; `dry_run` only counts.
+    ///
+    /// This act and the two after it go a page at a time, each page all or none: after an `Err` some pages may be
+    /// done, and the same call made again does the rest. Each page has the deadline, not the whole.
     async fn retry(&self, which: &DeliveryFilter, dry_run: bool) -> Result<u64, Error>;
 
     /// Sets open deliveries aside for good, by whom and why; says how many; `dry_run` only counts.
@@ -68,6 +71,7 @@ pub trait Outbox: Send + Sync {
     async fn skip(&self, which: &DeliveryFilter, by: &str, dry_run: bool) -> Result<u64, Error>;
 
     /// Makes past events due once more for one destination, if it asks for such events; says how many; `dry_run` only counts.
+    /// What an earlier replay made and is still open is not made again.
     async fn replay(&self, which: &ReplayFilter, dry_run: bool) -> Result<u64, Error>;
 
     /// Rings whenever there may be new events, or deliveries that someone made due.

@@ -24,6 +24,15 @@ on conflict do nothing
 ",
 );
 
+const CURSOR: Sql = Sql::same(
+    "\
+-- destination: how far it has come
+select position
+from destinations
+where name = $1
+",
+);
+
 const LOCK: Sql = Sql {
     postgres: "\
 -- destination: whoever changes its deliveries holds this lock
@@ -117,11 +126,22 @@ pub(in crate::store) async fn enrol(
     Ok(execute!(session, ENROL, destination, beginning, snapshot, Stamp(now))? == 1)
 }
 
+/// How far a destination has come, of which nobody is kept from going on.
+pub(super) async fn cursor(session: &mut Session, destination: &str) -> Result<i64, Error> {
+    let rows: Vec<(i64,)> = fetch!(session, CURSOR, destination)?;
+    let position = rows.into_iter().next().map(|(position,)| position);
+    position.ok_or_else(|| not_enrolled(destination))
+}
+
+fn not_enrolled(destination: &str) -> Error {
+    Error::Conflict(format!("destination `{destination}` is not enrolled yet"))
+}
+
 /// Takes the lock of a destination that is enrolled, until the transaction ends.
 pub(super) async fn lock(session: &mut Session, destination: &str) -> Result<Locked, Error> {
     let rows: Vec<(i64, Option<String>, Option<String>)> = fetch!(session, LOCK, destination)?;
-    let missing = || Error::Conflict(format!("destination `{destination}` is not enrolled yet"));
-    let (position, snapshot, paused_reason) = rows.into_iter().next().ok_or_else(missing)?;
+    let row = rows.into_iter().next();
+    let (position, snapshot, paused_reason) = row.ok_or_else(|| not_enrolled(destination))?;
     Ok(Locked {
         position,
         snapshot,
