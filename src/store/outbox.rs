@@ -158,11 +158,12 @@ pub struct KeptDestination {
     pub is_snapshotting: bool,
     /// Since when and why nothing is sent to it.
     pub paused: Option<(OffsetDateTime, String)>,
-    /// Its open deliveries: due, being sent or parked.
+    /// Its open deliveries: due, being sent or parked; counted up to 100,001, which says that there are more than 100,000.
     pub open: u64,
-    /// Of them, those that wait for a person.
+    /// Of them, those that wait for a person; counted likewise.
     pub parked: u64,
-    /// When the oldest open one was made.
+    /// When the oldest open one was made. One that is being sent for the first time may be left out for as long as
+    /// its lease lasts, if more than a thousand are due again before it.
     pub oldest_open: Option<OffsetDateTime>,
 }
 
