@@ -137,6 +137,10 @@ create index deliveries_again on deliveries (destination, due_at, id)
 create index deliveries_lane on deliveries (destination, lane, id) where state in ('due', 'leased', 'parked');
 create index deliveries_stops on deliveries (destination, lane, id)
   where state in ('due', 'leased', 'parked') and stops;
+-- For who looks at destinations: what waits for a person, and since when anything fails. What goes well is in neither.
+create index deliveries_parked on deliveries (destination) where state = 'parked';
+create index deliveries_failing on deliveries (destination, created_at)
+  where state in ('due', 'leased', 'parked') and failing_since is not null;
 
 comment on table deliveries is 'Each event on its way to each destination that asked for it';
 comment on column deliveries.id is 'Ours, counted up; the order within a lane';

@@ -79,6 +79,9 @@ create index deliveries_again on deliveries (destination, due_at, id)
 create index deliveries_lane on deliveries (destination, lane, id) where state in ('due', 'leased', 'parked');
 create index deliveries_stops on deliveries (destination, lane, id)
   where state in ('due', 'leased', 'parked') and stops;
+create index deliveries_parked on deliveries (destination) where state = 'parked';
+create index deliveries_failing on deliveries (destination, created_at)
+  where state in ('due', 'leased', 'parked') and failing_since is not null;
 
 create table operators (
   name        text        primary key,

@@ -231,14 +231,14 @@ fn shown(delivery: &KeptDelivery) -> Value {
     })
 }
 
-/// A crash before the commit leaves all as it was.
+/// Page by page: a crash leaves some pages done and the others as they were; the same call again does the rest.
 async fn retry(memory: &Memory, which: &Which, dry_run: bool) -> anyhow::Result<ExitCode> {
     let deliveries = memory.retry(&which.narrowed()?, dry_run).await?;
     say(deliveries, ["delivery", "deliveries"], "due now", dry_run);
     Ok(ExitCode::SUCCESS)
 }
 
-/// A crash before the commit leaves all as it was.
+/// Page by page: a crash leaves some pages done and the others as they were; the same call again does the rest.
 async fn skip(memory: &Memory, which: &Which, reason: &str, dry_run: bool) -> anyhow::Result<ExitCode> {
     let by = by(reason, "--reason")?;
     let deliveries = memory.skip(&which.narrowed()?, &by, dry_run).await?;
@@ -246,7 +246,8 @@ async fn skip(memory: &Memory, which: &Which, reason: &str, dry_run: bool) -> an
     Ok(ExitCode::SUCCESS)
 }
 
-/// A crash before the commit leaves none due; asked twice, they go out twice, under the same ids.
+/// Page by page: a crash leaves some pages due; the same call again does the rest, and leaves out what is still open of
+/// the first. Asked for again after that, they go out again, under the same ids.
 async fn replay(memory: &Memory, settings: &Settings, args: &Replay) -> anyhow::Result<ExitCode> {
     let configured = settings.destinations.iter();
     let Some(destination) = configured.clone().find(|one| one.name == args.destination) else {

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::sync::{Notify, oneshot};
 
 use crate::clock::Clock;
 use crate::inbox::Inbox;
+use crate::store::outbox::KeptDestination;
 use crate::store::{self, SharedOutbox, SharedStore};
 use crate::telemetry::{Backlog, Metrics};
 
@@ -85,25 +87,32 @@ async fn redrive(inbox: &Inbox) {
     }
 }
 
+/// Measures for ever; a figure that cannot be had stands still, and the log says so.
 pub(super) async fn measure(store: SharedStore, outbox: SharedOutbox, clock: Arc<dyn Clock>, metrics: Metrics) {
     loop {
-        if let Ok(destinations) = outbox.destinations().await {
-            for one in destinations {
-                let age = one
-                    .oldest_open
-                    .map_or(time::Duration::ZERO, |since| clock.now() - since);
-                let backlog = Backlog {
-                    open: one.open + one.behind,
-                    parked: one.parked,
-                    oldest_secs: age.whole_seconds(),
-                    is_paused: one.paused.is_some(),
-                };
-                metrics.destination(&one.name, &backlog);
+        match outbox.destinations().await {
+            Ok(destinations) => tell_backlogs(&destinations, clock.now(), &metrics),
+            Err(error) => {
+                tracing::warn!(%error, "cannot measure what waits for the destinations; its gauges stand still")
             }
         }
-        if let Ok(open) = store.quarantine_open().await {
-            metrics.quarantine_open(open);
+        match store.quarantine_open().await {
+            Ok(open) => metrics.quarantine_open(open),
+            Err(error) => tracing::warn!(%error, "cannot count what is in quarantine; its gauge stands still"),
         }
         tokio::time::sleep(MEASURE_EVERY).await;
+    }
+}
+
+fn tell_backlogs(destinations: &[KeptDestination], now: OffsetDateTime, metrics: &Metrics) {
+    for one in destinations {
+        let age = one.oldest_open.map_or(time::Duration::ZERO, |since| now - since);
+        let backlog = Backlog {
+            open: one.open + one.behind,
+            parked: one.parked,
+            oldest_secs: age.whole_seconds(),
+            is_paused: one.paused.is_some(),
+        };
+        metrics.destination(&one.name, &backlog);
     }
 }

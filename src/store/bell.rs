@@ -49,7 +49,12 @@ impl Bell {
         let mut pause = PAUSE_MIN;
         loop {
             let Err(error) = self.pass_on(hosts, &mut pause).await;
-            tracing::debug!(%error, ?pause, "cannot hear what other replicas commit; it is looked for instead");
+            // Once for each time that it is lost; it may be so for long.
+            if pause == PAUSE_MIN {
+                tracing::warn!(%error, "cannot hear what other replicas commit; it is looked for instead");
+            } else {
+                tracing::debug!(%error, ?pause, "still cannot hear what other replicas commit");
+            }
             sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
         }

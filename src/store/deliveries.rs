@@ -8,7 +8,6 @@
 //! row, so that a claim looks at what may go and at nothing else, however much is stuck behind a dead token.
 //! Who waits is decided anew for a lane ([`lanes`]) in the very transaction that settles, skips or retries one of its
 //! deliveries, and what is added to a lane waits if it holds anything open: under the lock, so that it is never missed.
-//! Should hands have deleted rows behind our back, the next start puts it right ([`enrol`]).
 
 mod acts;
 mod claim;
@@ -16,15 +15,17 @@ mod destinations;
 mod fan_out;
 mod filter;
 mod lanes;
+mod meant;
 mod replay;
 mod settle;
 mod snapshot;
 mod turn;
 
-pub(super) use acts::{retry, skip};
+pub(super) use acts::Act;
 pub(super) use destinations::{destinations, enrol, pause};
 pub(super) use filter::page;
-pub(super) use replay::replay;
+pub(super) use meant::scope;
+pub(super) use replay::{pages, replay, replayable};
 pub(super) use turn::turn;
 
 /// An id or a position as the databases hold it.

@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use super::bell::Bell;
+use super::deliveries::Act;
 use super::outbox::{
     DeliveryFilter, Events, KeptDelivery, KeptDestination, NewRegistration, Outbox, Registered, ReplayFilter, Standing,
     Start, Turn, Turned,
@@ -95,6 +96,41 @@ impl Memory {
     /// For everything else that writes.
     async fn write<T>(&self, verb: impl AsyncFnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
         self.within_aside(&self.writer, verb).await
+    }
+
+    /// Writes, and rings whatever came of it: the commit may have succeeded though its answer was lost.
+    async fn rung<T>(&self, verb: impl AsyncFnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
+        let outcome = self.write(verb).await;
+        self.bell.ring();
+        outcome
+    }
+
+    /// What a person does to open deliveries, a page at a time.
+    async fn act(&self, act: Act<'_>, which: &DeliveryFilter, dry_run: bool) -> Result<u64, Error> {
+        let now = self.clock.now();
+        let scope = self
+            .read(async |session| deliveries::scope(session, which).await)
+            .await?;
+        let mut count = 0;
+        for destination in &scope.destinations {
+            let mut next = Some(scope.start());
+            while let Some(after) = next {
+                let page = (destination.as_str(), &after);
+                let acted = match dry_run {
+                    true => {
+                        self.read(async |session| act.count(session, &scope, page, now).await)
+                            .await
+                    }
+                    false => {
+                        self.rung(async |session| act.carry_out(session, &scope, page, now).await)
+                            .await
+                    }
+                }?;
+                count += acted.count;
+                next = acted.next;
+            }
+        }
+        Ok(count)
     }
 
     async fn read<T>(&self, verb: impl AsyncFnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
@@ -288,30 +324,32 @@ impl Outbox for Memory {
     }
 
     async fn retry(&self, which: &DeliveryFilter, dry_run: bool) -> Result<u64, Error> {
-        let now = self.clock.now();
-        let retried = self
-            .write(async |session| deliveries::retry(session, which, dry_run, now).await)
-            .await;
-        self.bell.ring();
-        retried
+        self.act(Act::Retry, which, dry_run).await
     }
 
     async fn skip(&self, which: &DeliveryFilter, by: &str, dry_run: bool) -> Result<u64, Error> {
-        let now = self.clock.now();
-        let skipped = self
-            .write(async |session| deliveries::skip(session, which, by, dry_run, now).await)
-            .await;
-        self.bell.ring();
-        skipped
+        self.act(Act::Skip(by), which, dry_run).await
     }
 
     async fn replay(&self, which: &ReplayFilter, dry_run: bool) -> Result<u64, Error> {
         let now = self.clock.now();
-        let replayed = self
-            .write(async |session| deliveries::replay(session, which, dry_run, now).await)
-            .await;
-        self.bell.ring();
-        replayed
+        let mut count = 0;
+        for page in self
+            .read(async |session| deliveries::pages(session, which).await)
+            .await?
+        {
+            count += match dry_run {
+                true => {
+                    self.read(async |session| deliveries::replayable(session, which, &page).await)
+                        .await?
+                }
+                false => {
+                    self.rung(async |session| deliveries::replay(session, which, &page, now).await)
+                        .await?
+                }
+            };
+        }
+        Ok(count)
     }
 
     fn bell(&self) -> watch::Receiver<()> {

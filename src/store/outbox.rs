@@ -63,6 +63,9 @@ pub trait Outbox: Send + Sync {
     ) -> Result<Vec<KeptDelivery>, Error>;
 
     /// Makes what is parked or due later due now, and says of how many deliveries that is true; `dry_run` only counts.
+    ///
+    /// This act and the two after it go a page at a time, each page all or none: after an `Err` some pages may be
+    /// done, and the same call made again does the rest. Each page has the deadline, not the whole.
     async fn retry(&self, which: &DeliveryFilter, dry_run: bool) -> Result<u64, Error>;
 
     /// Sets open deliveries aside for good, by whom and why; says how many; `dry_run` only counts.
@@ -70,6 +73,7 @@ pub trait Outbox: Send + Sync {
     async fn skip(&self, which: &DeliveryFilter, by: &str, dry_run: bool) -> Result<u64, Error>;
 
     /// Makes past events due once more for one destination, if it asks for such events; says how many; `dry_run` only counts.
+    /// What an earlier replay made and is still open is not made again.
     async fn replay(&self, which: &ReplayFilter, dry_run: bool) -> Result<u64, Error>;
 
     /// Rings whenever there may be new events, or deliveries that someone made due.
@@ -168,11 +172,12 @@ pub struct KeptDestination {
     pub is_snapshotting: bool,
     /// Since when and why nothing is sent to it.
     pub paused: Option<(OffsetDateTime, String)>,
-    /// Its open deliveries: due, being sent or parked.
+    /// Its open deliveries: due, being sent or parked; counted up to 100,001, which says that there are more than 100,000.
     pub open: u64,
-    /// Of them, those that wait for a person.
+    /// Of them, those that wait for a person; counted likewise.
     pub parked: u64,
-    /// When the oldest open one was made.
+    /// When the oldest open one was made. One that is being sent for the first time may be left out for as long as
+    /// its lease lasts, if more than a thousand are due again before it.
     pub oldest_open: Option<OffsetDateTime>,
 }
 
@@ -268,11 +273,11 @@ pub struct KeptDelivery {
     pub id: DeliveryId,
     /// To whom.
     pub destination: String,
-    /// Which event.
+    /// Which event; nil if that is gone.
     pub event: EventId,
     /// Its place in the order of commits.
     pub position: u64,
-    /// The event's type.
+    /// The event's type; empty if that is gone.
     pub kind: String,
     /// About which token, if it speaks of one.
     pub token: Option<TokenReference>,

@@ -90,8 +90,15 @@ impl Hosts {
         Ok(connection)
     }
 
-    /// A connection of its own to the primary, which hears what is notified on `channel`.
+    /// A connection of its own to the primary, which hears what is notified on `channel`; or trouble, within twice the
+    /// deadline.
     pub(super) async fn listen(&self, channel: &str) -> Result<PgListener, Error> {
+        let patience = self.deadline * 2;
+        let late = |_| Err(Error::Unavailable(format!("no answer within {patience:?}")));
+        timeout(patience, self.listen_on(channel)).await.unwrap_or_else(late)
+    }
+
+    async fn listen_on(&self, channel: &str) -> Result<PgListener, Error> {
         // Finds it; which of them it was is remembered.
         let _ = self.connect().await?.close().await;
         let options = self.options[self.latest.load(Ordering::Relaxed)].clone();

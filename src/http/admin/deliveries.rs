@@ -114,7 +114,7 @@ impl Acting {
     }
 }
 
-/// `POST /v1/deliveries/retry`: makes what is parked or due later due now. A crash here leaves all or none.
+/// `POST /v1/deliveries/retry`: makes what is parked or due later due now, page by page: after a crash it is asked again.
 pub(super) async fn retry(
     State(api): State<SharedApi>,
     Asker(operator): Asker,
@@ -126,7 +126,7 @@ pub(super) async fn retry(
     Ok(counted(deliveries, acting.dry_run))
 }
 
-/// `POST /v1/deliveries/skip`: sets them aside for good; who did it and why is kept. A crash here leaves all or none.
+/// `POST /v1/deliveries/skip`: sets them aside for good; who did it and why is kept. Page by page: after a crash it is asked again.
 pub(super) async fn skip(
     State(api): State<SharedApi>,
     Asker(operator): Asker,

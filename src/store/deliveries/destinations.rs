@@ -8,6 +8,9 @@ use crate::store::row::row;
 use crate::store::session::{Session, Sql, execute, fetch};
 use crate::store::values::Stamp;
 
+/// Of a destination at most so many open deliveries are counted.
+const OPEN_COUNTED_MAX: i64 = 100_001;
+
 /// `$2`: with what is kept; `$3`: with a snapshot.
 const ENROL: Sql = Sql::same(
     "\
@@ -24,22 +27,12 @@ on conflict do nothing
 ",
 );
 
-/// What rests on [`super::lanes`] alone is looked over where a worker starts.
-const LOOK_OVER: Sql = Sql::same(
+const CURSOR: Sql = Sql::same(
     "\
--- enrol: what waits for nothing waits no more
-update deliveries
-set waits = false
-where destination = $1
-  and state in ('due', 'leased', 'parked')
-  and waits
-  and not exists (
-    select 1
-    from deliveries as earlier
-    where earlier.destination = deliveries.destination
-      and earlier.lane = deliveries.lane
-      and earlier.id < deliveries.id
-      and earlier.state in ('due', 'leased', 'parked'))
+-- destination: how far it has come
+select position
+from destinations
+where name = $1
 ",
 );
 
@@ -59,23 +52,37 @@ where name = $1
 ",
 };
 
+/// Nothing here grows with what waits: what is open is counted up to a bound, and the oldest is looked up where it must
+/// be: it heads its lane, so that it was never tried (then it has been due since it was made), or has failed, or is
+/// being tried for the first time, and then its lease ends soon.
 const DESTINATIONS: Sql = Sql::same(
     "\
 -- destinations: each with what lies before it
 select
   name, destinations.position, head.position - destinations.position as behind,
   snapshot is not null as is_snapshotting, paused_at, paused_reason,
-  coalesce(work.open, 0) as open, coalesce(work.parked, 0) as parked, work.oldest_open
+  (select count(*) from (
+    select 1 from deliveries
+    where destination = name and state in ('due', 'leased', 'parked')
+    limit $1) as counted) as open,
+  (select count(*) from (
+    select 1 from deliveries
+    where destination = name and state = 'parked'
+    limit $1) as counted) as parked,
+  (select min(created_at) from (
+    select created_at from deliveries
+    where destination = name and state in ('due', 'leased') and not waits and attempts = 0
+    order by destination, due_at, id
+    limit 1) as first) as oldest_first,
+  (select min(created_at) from (
+    select created_at from deliveries
+    where destination = name and state in ('due', 'leased') and not waits and attempts > 0
+    order by destination, due_at, id
+    limit 1000) as again) as oldest_again,
+  (select min(created_at) from deliveries
+    where destination = name and state in ('due', 'leased', 'parked') and failing_since is not null) as oldest_failing
 from destinations
 cross join events_head as head
-left join (
-  select
-    destination, count(*) as open, count(case when state = 'parked' then 1 end) as parked,
-    min(created_at) as oldest_open
-  from deliveries
-  where state in ('due', 'leased', 'parked')
-  group by destination
-) as work on work.destination = destinations.name
 order by name
 ",
 );
@@ -120,11 +127,14 @@ row! {
         paused_reason: Option<String>,
         open: i64,
         parked: i64,
-        oldest_open: Option<Stamp>,
+        oldest_first: Option<Stamp>,
+        oldest_again: Option<Stamp>,
+        oldest_failing: Option<Stamp>,
     }
 }
 
-/// Makes a destination's cursor if it has none. Events that are being committed meanwhile lie ahead of it.
+/// Makes a destination's cursor if it has none. Events that are being committed meanwhile lie ahead of it. It looks at no
+/// delivery and waits for no turn, so that a worker starts as fast with a million waiting as with none.
 pub(in crate::store) async fn enrol(
     session: &mut Session,
     destination: &str,
@@ -132,19 +142,25 @@ pub(in crate::store) async fn enrol(
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
     let (beginning, snapshot) = (start == Start::Beginning, start == Start::Snapshot);
-    let made = execute!(session, ENROL, destination, beginning, snapshot, Stamp(now))? == 1;
-    if !made {
-        lock(session, destination).await?;
-        execute!(session, LOOK_OVER, destination)?;
-    }
-    Ok(made)
+    Ok(execute!(session, ENROL, destination, beginning, snapshot, Stamp(now))? == 1)
+}
+
+/// How far a destination has come, of which nobody is kept from going on.
+pub(super) async fn cursor(session: &mut Session, destination: &str) -> Result<i64, Error> {
+    let rows: Vec<(i64,)> = fetch!(session, CURSOR, destination)?;
+    let position = rows.into_iter().next().map(|(position,)| position);
+    position.ok_or_else(|| not_enrolled(destination))
+}
+
+fn not_enrolled(destination: &str) -> Error {
+    Error::Conflict(format!("destination `{destination}` is not enrolled yet"))
 }
 
 /// Takes the lock of a destination that is enrolled, until the transaction ends.
 pub(super) async fn lock(session: &mut Session, destination: &str) -> Result<Locked, Error> {
     let rows: Vec<(i64, Option<String>, Option<String>)> = fetch!(session, LOCK, destination)?;
-    let missing = || Error::Conflict(format!("destination `{destination}` is not enrolled yet"));
-    let (position, snapshot, paused_reason) = rows.into_iter().next().ok_or_else(missing)?;
+    let row = rows.into_iter().next();
+    let (position, snapshot, paused_reason) = row.ok_or_else(|| not_enrolled(destination))?;
     Ok(Locked {
         position,
         snapshot,
@@ -154,18 +170,24 @@ pub(super) async fn lock(session: &mut Session, destination: &str) -> Result<Loc
 
 /// All destinations that were ever enrolled.
 pub(in crate::store) async fn destinations(session: &mut Session) -> Result<Vec<KeptDestination>, Error> {
-    let rows: Vec<KeptRow> = fetch!(session, DESTINATIONS)?;
-    let kept = |row: KeptRow| KeptDestination {
-        name: row.name,
-        position: row.position.unsigned_abs(),
-        behind: row.behind.unsigned_abs(),
-        is_snapshotting: row.is_snapshotting,
-        paused: row.paused_at.map(|at| at.0).zip(row.paused_reason),
-        open: row.open.unsigned_abs(),
-        parked: row.parked.unsigned_abs(),
-        oldest_open: row.oldest_open.map(|at| at.0),
-    };
-    Ok(rows.into_iter().map(kept).collect())
+    let rows: Vec<KeptRow> = fetch!(session, DESTINATIONS, OPEN_COUNTED_MAX)?;
+    Ok(rows.into_iter().map(KeptRow::kept).collect())
+}
+
+impl KeptRow {
+    fn kept(self) -> KeptDestination {
+        let oldest = [self.oldest_first, self.oldest_again, self.oldest_failing];
+        KeptDestination {
+            name: self.name,
+            position: self.position.unsigned_abs(),
+            behind: self.behind.unsigned_abs(),
+            is_snapshotting: self.is_snapshotting,
+            paused: self.paused_at.map(|at| at.0).zip(self.paused_reason),
+            open: self.open.unsigned_abs(),
+            parked: self.parked.unsigned_abs(),
+            oldest_open: oldest.into_iter().flatten().min().map(|at| at.0),
+        }
+    }
 }
 
 /// Stops sending to a destination, or goes on with it.

@@ -1,5 +1,7 @@
 //! A page of deliveries, as a person looks at them.
 
+use uuid::Uuid;
+
 use super::number;
 use crate::domain::delivery::State;
 use crate::domain::id::{DeliveryId, EventId, TokenReference};
@@ -17,7 +19,7 @@ select deliveries.id, destination, events.id as event, event_position, events.ty
   events.token_unique_reference, state, attempts, due_at, failing_since, out_of_order, replayed, attempted_at,
   answer_status, answer, settled_at, settled_by
 from deliveries
-join events on events.position = deliveries.event_position
+left join events on events.position = deliveries.event_position
 where ($1 is null or deliveries.id = $1)
   and ($2 is null or destination = $2)
   and ($3 is null or lane = $3)
@@ -34,9 +36,9 @@ row! {
     struct KeptRow {
         id: i64,
         destination: String,
-        event: Id,
+        event: Option<Id>,
         event_position: i64,
-        kind: String,
+        kind: Option<String>,
         namespace: Option<String>,
         token_unique_reference: Option<String>,
         state: String,
@@ -87,9 +89,9 @@ fn kept(row: KeptRow) -> Result<KeptDelivery, Error> {
     Ok(KeptDelivery {
         id: DeliveryId(row.id.unsigned_abs()),
         destination: row.destination,
-        event: EventId(row.event.0),
+        event: EventId(row.event.map_or(Uuid::nil(), |event| event.0)),
         position: row.event_position.unsigned_abs(),
-        kind: row.kind,
+        kind: row.kind.unwrap_or_default(),
         token: token
             .map(|(namespace, reference)| token_reference(&namespace, reference))
             .transpose()?,

@@ -20,7 +20,11 @@ promises!(
     deliveries_are_found_by_every_part_of_the_filter,
     past_events_go_out_once_more_in_order_and_marked,
     a_replay_takes_what_was_asked_for_only,
-    what_hands_have_broken_is_put_right_at_the_start,
+    a_crowd_is_skipped_page_by_page,
+    a_crowd_is_retried_page_by_page,
+    a_crowd_is_replayed_page_by_page_and_once,
+    what_a_clock_set_back_has_put_off_may_be_retried,
+    a_lease_that_holds_is_not_retried,
 );
 
 /// A's first event is parked, its second waits.
@@ -264,10 +268,107 @@ async fn a_replay_takes_what_was_asked_for_only(database: Database) {
     assert_eq!(count(replay()).await, 5, "what is ahead is not past");
 }
 
-async fn what_hands_have_broken_is_put_right_at_the_start(database: Database) {
-    let scene = parked(database).await;
-    scene.execute("delete from deliveries where state = 'parked'").await;
+/// More than one page of any act.
+const MANY: usize = 2_500;
+
+/// So many deliveries, of which every second one is the first of its token; all were looked ahead for.
+async fn crowd(database: Database) -> Scene {
+    let scene = Scene::new(database).await;
+    let words: Vec<String> = (0..MANY).map(|place| format!("T{} art", place / 2)).collect();
+    scene
+        .happen(&words.iter().map(String::as_str).collect::<Vec<_>>())
+        .await;
+    while scene.turn(0).await.more {}
+    scene
+}
+
+async fn a_crowd_is_skipped_page_by_page(database: Database) {
+    let scene = crowd(database).await;
+    let token = Some(TokenReference::mdes("T7"));
+    let one = DeliveryFilter {
+        token,
+        ..DeliveryFilter::default()
+    };
+    let skip = async |which, dry_run| {
+        let skipped = scene.memory.skip(which, "kim", dry_run).await;
+        skipped.expect("the store answers")
+    };
+    assert_eq!(skip(&one, false).await, 2);
+    let all = DeliveryFilter::default();
+    assert_eq!(skip(&all, true).await, MANY as u64 - 2);
+    assert_eq!(skip(&all, false).await, MANY as u64 - 2);
+    assert_eq!(
+        skip(&all, false).await,
+        0,
+        "the same call finds the rest, and there is none"
+    );
     assert_eq!(scene.drain().await, [""; 0]);
-    assert!(!scene.enrol("shop", Start::Now).await);
-    assert_eq!(scene.drain().await, ["A card.art_changed"]);
+}
+
+async fn a_crowd_is_retried_page_by_page(database: Database) {
+    let scene = crowd(database).await;
+    // Every head has failed, and is due in an hour.
+    scene
+        .execute("update deliveries set attempts = 1, tries = 1, failing_since = created_at, due_at = '2026-11-22T13:30:00.000000Z' where not waits")
+        .await;
+    let all = DeliveryFilter::default();
+    let retry = async |dry_run| scene.memory.retry(&all, dry_run).await.expect("the store answers");
+    assert_eq!(scene.sent(10).await, [""; 0]);
+    assert_eq!(retry(true).await, MANY as u64 / 2);
+    assert_eq!(retry(false).await, MANY as u64 / 2);
+    assert_eq!(retry(false).await, 0, "what is due now is not made due again");
+    assert_eq!(scene.drain().await.len(), MANY);
+}
+
+async fn a_crowd_is_replayed_page_by_page_and_once(database: Database) {
+    let scene = crowd(database).await;
+    scene.drain().await;
+    let asked_again = async |which: ReplayFilter, dry_run| {
+        let replayed = scene.memory.replay(&which, dry_run).await;
+        replayed.expect("the store answers")
+    };
+    let token = Some(TokenReference::mdes("T7"));
+    assert_eq!(asked_again(ReplayFilter { token, ..replay() }, false).await, 2);
+    let since = Some(scene.now());
+    assert_eq!(
+        asked_again(ReplayFilter { since, ..replay() }, true).await,
+        MANY as u64 - 2
+    );
+    assert_eq!(
+        asked_again(replay(), false).await,
+        MANY as u64 - 2,
+        "what is under way from the first is not made twice"
+    );
+    assert_eq!(asked_again(replay(), false).await, 0);
+    assert_eq!(scene.drain().await.len(), MANY);
+    assert_eq!(
+        asked_again(replay(), true).await,
+        MANY as u64,
+        "once delivered, it may be asked for again"
+    );
+}
+
+async fn what_a_clock_set_back_has_put_off_may_be_retried(database: Database) {
+    let scene = Scene::new(database).await;
+    scene.happen(&["A active", "B active", "C active"]).await;
+    let failed = scene.turn(2).await.claimed.remove(0);
+    let soon = scene.now() + Duration::seconds(5);
+    scene.settle(&[ended(&failed, Outcome::Again(soon))]).await;
+    scene.clock.advance(Duration::hours(-2));
+    assert_eq!(scene.drain().await, [""; 0], "all of it is due in two hours");
+    let retried = scene.memory.retry(&DeliveryFilter::default(), false).await;
+    assert_eq!(
+        retried.expect("the store answers"),
+        3,
+        "failed, being sent, never tried"
+    );
+    assert_eq!(scene.drain().await.len(), 3);
+}
+
+async fn a_lease_that_holds_is_not_retried(database: Database) {
+    let scene = Scene::new(database).await;
+    scene.happen(&["A active"]).await;
+    scene.turn(1).await;
+    let retried = scene.memory.retry(&DeliveryFilter::default(), false).await;
+    assert_eq!(retried.expect("the store answers"), 0);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mdes_receiver::domain::delivery::{Outcome, State};
-use mdes_receiver::store::outbox::DeliveryFilter;
+use mdes_receiver::store::outbox::{DeliveryFilter, Outbox as _};
 use time::Duration;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -20,6 +20,9 @@ promises!(
     a_settle_for_another_event_is_refused,
     a_lease_that_ended_is_given_again_under_the_next_number,
     first_tries_and_further_tries_share_the_slots,
+    a_single_slot_goes_to_a_further_try_now_and_then,
+    an_event_that_cannot_be_read_stops_nobody_else,
+    a_delivery_whose_event_is_gone_is_parked,
     what_was_answered_is_kept,
     the_next_due_time_is_told,
     a_test_event_is_a_lane_of_its_own,
@@ -146,7 +149,8 @@ async fn a_lease_that_ended_is_given_again_under_the_next_number(database: Datab
     assert_eq!(first.event.event.id, second.event.event.id);
 }
 
-async fn first_tries_and_further_tries_share_the_slots(database: Database) {
+/// Twenty tokens F that have failed and are due again, and then twenty N that are new.
+async fn failing_and_new(database: Database) -> Scene {
     let scene = Scene::new(database).await;
     let failing: Vec<String> = (0..20).map(|place| format!("F{place} active")).collect();
     scene
@@ -163,8 +167,15 @@ async fn first_tries_and_further_tries_share_the_slots(database: Database) {
     scene.wait(10);
     let new: Vec<String> = (0..20).map(|place| format!("N{place} active")).collect();
     scene.happen(&new.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    scene
+}
 
-    let count = |sent: &[String], start: char| sent.iter().filter(|word| word.starts_with(start)).count();
+fn count(sent: &[String], start: char) -> usize {
+    sent.iter().filter(|word| word.starts_with(start)).count()
+}
+
+async fn first_tries_and_further_tries_share_the_slots(database: Database) {
+    let scene = failing_and_new(database).await;
     let turned = scene.turn(8).await;
     assert_eq!((count(&said(&turned), 'N'), count(&said(&turned), 'F')), (6, 2));
     assert!(turned.more);
@@ -184,6 +195,44 @@ async fn first_tries_and_further_tries_share_the_slots(database: Database) {
         (8, 16),
         "either takes what the other leaves"
     );
+}
+
+async fn a_single_slot_goes_to_a_further_try_now_and_then(database: Database) {
+    let scene = failing_and_new(database).await;
+    let mut sent = Vec::new();
+    for _ in 0..20 {
+        sent.extend(scene.sent(1).await);
+    }
+    let (new, failing) = (count(&sent, 'N'), count(&sent, 'F'));
+    assert_eq!(new + failing, 20);
+    assert!((11..=18).contains(&new), "{new} of twenty were first tries");
+}
+
+async fn an_event_that_cannot_be_read_stops_nobody_else(database: Database) {
+    let scene = Scene::new(database).await;
+    scene.happen(&["A active", "B active", "A suspended"]).await;
+    scene.execute("update events set body = '{}' where position = 1").await;
+    assert_eq!(scene.sent(10).await, ["B activated"]);
+    let kept = scene.deliveries(&DeliveryFilter::default()).await.remove(0);
+    assert_eq!(kept.state, State::Parked);
+    assert_eq!(kept.answer.as_deref(), Some("its event cannot be read (position 1)"));
+    assert_eq!(
+        scene.drain().await,
+        ["A suspended out of order"],
+        "what stops charging goes round it as round any other that is stuck"
+    );
+}
+
+async fn a_delivery_whose_event_is_gone_is_parked(database: Database) {
+    let scene = Scene::new(database).await;
+    scene.happen(&["A active", "B active"]).await;
+    scene.turn(0).await;
+    scene.execute("delete from events where position = 1").await;
+    assert_eq!(scene.sent(10).await, ["B activated"]);
+    let kept = scene.deliveries(&DeliveryFilter::default()).await.remove(0);
+    assert_eq!((kept.state, kept.position), (State::Parked, 1));
+    let skipped = scene.memory.skip(&DeliveryFilter::default(), "kim", false).await;
+    assert_eq!(skipped.expect("the store answers"), 2);
 }
 
 async fn what_was_answered_is_kept(database: Database) {

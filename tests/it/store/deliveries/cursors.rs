@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use mdes_receiver::domain::delivery::Outcome;
 use mdes_receiver::domain::event::{EventType, Pattern, Subscription};
 use mdes_receiver::store::outbox::{DeliveryFilter, Outbox as _, Start};
+use sqlx::{Connection as _, PgConnection};
+use time::Duration;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -14,6 +17,8 @@ use crate::support::Database;
 promises!(
     a_destination_begins_now_or_at_the_beginning,
     a_destination_that_is_enrolled_keeps_its_place,
+    a_start_does_not_wait_for_a_turn,
+    the_oldest_open_delivery_is_known_whatever_became_of_it,
     a_destination_that_is_not_enrolled_takes_no_turn,
     a_destination_is_told_what_it_asked_for,
     an_event_for_one_destination_is_not_told_to_another,
@@ -41,6 +46,44 @@ async fn a_destination_that_is_enrolled_keeps_its_place(database: Database) {
     assert_eq!(scene.drain().await, ["A activated"]);
     assert!(!scene.enrol("shop", Start::Beginning).await);
     assert_eq!(scene.drain().await, [""; 0]);
+}
+
+/// On SQLite one writer waits for the other whatever they do.
+async fn a_start_does_not_wait_for_a_turn(database: Database) {
+    let scene = Scene::new(database).await;
+    if scene.database.url().starts_with("sqlite") {
+        return assert!(!scene.enrol("shop", Start::Now).await);
+    }
+    let turn = PgConnection::connect(scene.database.url()).await;
+    let mut turn = turn.expect("the server answers");
+    let lock = "begin; select from destinations for no key update";
+    sqlx::raw_sql(lock).execute(&mut turn).await.expect("it runs");
+    assert!(!scene.enrol("shop", Start::Now).await);
+}
+
+async fn the_oldest_open_delivery_is_known_whatever_became_of_it(database: Database) {
+    let scene = Scene::new(database).await;
+    let oldest = async || scene.destination("shop").await.oldest_open;
+    assert_eq!(oldest().await, None);
+    let made = scene.now();
+    scene.happen(&["A active", "A art"]).await;
+    scene.turn(0).await;
+    scene.wait(10);
+    scene.happen(&["B active"]).await;
+    scene.turn(0).await;
+    assert_eq!(oldest().await, Some(made), "never tried");
+    let claimed = scene.turn(1).await.claimed.remove(0);
+    assert_eq!(oldest().await, Some(made), "being sent");
+    let later = scene.now() + Duration::hours(5);
+    scene.settle(&[ended(&claimed, Outcome::Again(later))]).await;
+    assert_eq!(oldest().await, Some(made), "failed");
+    scene.wait(6 * 3_600);
+    let claimed = scene.turn(10).await.claimed;
+    scene
+        .settle(&[ended(&claimed[0], Outcome::Parked), ended(&claimed[1], Outcome::Parked)])
+        .await;
+    let kept = scene.destination("shop").await;
+    assert_eq!((kept.open, kept.parked, kept.oldest_open), (3, 2, Some(made)));
 }
 
 async fn a_destination_that_is_not_enrolled_takes_no_turn(database: Database) {
