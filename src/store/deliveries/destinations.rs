@@ -8,6 +8,31 @@ use crate::store::row::row;
 use crate::store::session::{Session, Sql, execute, fetch};
 use crate::store::values::Stamp;
 
+/// As [`LOCK`], and for the rest of the transaction: each statement keeps its plan, since to plan those of a small turn
+/// anew took Postgres longer than to run them; and the commit waits for the disk only if the turn must last (`$2`, or
+/// a snapshot).
+const LOCK_FOR_A_TURN: Sql = Sql {
+    postgres: "\
+-- turn: the lock of its destination; from here on by kept plans, and what is lost of it is only done again
+select position, snapshot, paused_reason,
+  set_config('plan_cache_mode', 'force_generic_plan', true),
+  set_config(
+    'synchronous_commit',
+    case when $2 or snapshot is not null then current_setting('synchronous_commit') else 'off' end,
+    true)
+from destinations
+where name = $1
+for no key update
+",
+    sqlite: "\
+-- turn: its destination (the one writer holds the lock, and has no such choices for one transaction)
+select position, snapshot, paused_reason, '', ''
+from destinations
+where name = $1
+  and $2 is not null
+",
+};
+
 /// Of a destination at most so many open deliveries are counted.
 const OPEN_COUNTED_MAX: i64 = 100_001;
 
@@ -161,6 +186,23 @@ pub(super) async fn lock(session: &mut Session, destination: &str) -> Result<Loc
     let rows: Vec<(i64, Option<String>, Option<String>)> = fetch!(session, LOCK, destination)?;
     let row = rows.into_iter().next();
     let (position, snapshot, paused_reason) = row.ok_or_else(|| not_enrolled(destination))?;
+    Ok(Locked {
+        position,
+        snapshot,
+        paused_reason,
+    })
+}
+
+/// The same for a turn, whose commit need not reach the disk unless it `must_last`.
+pub(super) async fn lock_for_a_turn(
+    session: &mut Session,
+    destination: &str,
+    must_last: bool,
+) -> Result<Locked, Error> {
+    type Row = (i64, Option<String>, Option<String>, String, String);
+    let rows: Vec<Row> = fetch!(session, LOCK_FOR_A_TURN, destination, must_last)?;
+    let row = rows.into_iter().next();
+    let (position, snapshot, paused_reason, ..) = row.ok_or_else(|| not_enrolled(destination))?;
     Ok(Locked {
         position,
         snapshot,

@@ -26,7 +26,8 @@ group by type
 ",
 );
 
-/// `$5` and `$6` are JSON arrays: types, requestors.
+/// `$5` and `$6` are JSON arrays: types, requestors. `offset 0` keeps Postgres from reading all that is open at once instead
+/// of looking up each lane.
 const FAN_OUT: Sql = Sql {
     postgres: "\
 -- turn: a delivery for each event ahead that was asked for; it waits if its lane holds anything open
@@ -38,7 +39,8 @@ select
       select from deliveries as earlier
       where earlier.destination = $1
         and earlier.lane = asked.lane
-        and earlier.state in ('due', 'leased', 'parked')),
+        and earlier.state in ('due', 'leased', 'parked')
+      offset 0),
   $4, $4
 from (
   select position, stops, coalesce(namespace || ' ' || token_unique_reference, 'event ' || position) as lane

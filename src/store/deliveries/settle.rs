@@ -14,8 +14,8 @@ use crate::store::session::{Session, Sql};
 use crate::store::values::Stamp;
 
 /// A lease that ended but went to nobody else still holds: what came of it is known, and is better than a repeat.
-/// Each is looked up by its id; an equality that no index knows keeps a planner from going through all that is open
-/// at the destination instead, which it once did for each of them.
+/// Each is looked up by its id: `is not distinct from` is an equality that no index knows, and keeps a planner from
+/// going through all that is open at the destination instead, which it did for each of them.
 const SETTLE: Sql = Sql {
     postgres: "\
 -- turn: settle attempts that still hold their lease
@@ -36,7 +36,7 @@ where deliveries.id = ended.id
   and deliveries.destination is not distinct from ended.destination
   and deliveries.event_position is not distinct from ended.event_position
   and deliveries.attempts = ended.attempt
-  and deliveries.state = 'leased'
+  and deliveries.state is not distinct from 'leased'
 returning deliveries.id, deliveries.attempts, deliveries.lane
 ",
     sqlite: "\

@@ -16,19 +16,8 @@ use time::OffsetDateTime;
 use super::{claim, destinations, fan_out, lanes, settle, snapshot};
 use crate::store::Error;
 use crate::store::outbox::{Turn, Turned};
-use crate::store::session::{Session, Sql, execute, fetch};
+use crate::store::session::{Session, Sql, fetch};
 use crate::store::values::Stamp;
-
-const NO_WAIT: Sql = Sql {
-    postgres: "\
--- turn: what is lost of it is only done again
-set local synchronous_commit = off
-",
-    sqlite: "\
--- turn: SQLite has no such choice for one transaction
-select 1
-",
-};
 
 /// Each as one lookup: the least of an index.
 const NEXT_DUE: Sql = Sql::same(
@@ -48,14 +37,13 @@ pub(in crate::store) async fn turn(
     turn: &Turn<'_>,
     now: OffsetDateTime,
 ) -> Result<Turned, Error> {
-    let mut destination = destinations::lock(session, turn.destination).await?;
+    let mut destination = destinations::lock_for_a_turn(session, turn.destination, turn.pause.is_some()).await?;
     if let Some(why) = turn.pause
         && destination.paused_reason.is_none()
     {
         destinations::stop(session, turn.destination, why, now).await?;
         destination.paused_reason = Some(why.to_owned());
     }
-    let must_last = turn.pause.is_some() || destination.snapshot.is_some();
     let settled = settle::settle(session, turn.destination, turn.settle, now).await?;
     let fanned = fan_out::fan_out(session, turn, destination.position, now).await?;
     let touched: BTreeSet<String> = settled.lanes.into_iter().chain(fanned.stopping).collect();
@@ -71,9 +59,6 @@ pub(in crate::store) async fn turn(
         Some(after) => snapshot::page(session, turn.destination, after, now).await?,
         None => false,
     };
-    if !must_last {
-        execute!(session, NO_WAIT)?;
-    }
     Ok(Turned {
         claimed: claimed.taken,
         late: settled.late,
