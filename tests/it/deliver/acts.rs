@@ -145,6 +145,7 @@ async fn a_new_destination_may_begin_with_a_snapshot(database: Database) {
         (&snapshot["advice"], &snapshot["status"]),
         (&"stop_charging".into(), &"SUSPENDED".into())
     );
+    takes(&first, 15).await;
     assert_eq!(first.told().len(), 15, "the snapshot was not for everyone");
     world.service.stop().await;
 }
