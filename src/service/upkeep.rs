@@ -89,6 +89,10 @@ async fn redrive(inbox: &Inbox) {
 
 /// Measures for ever; a figure that cannot be had stands still, and the log says so.
 pub(super) async fn measure(store: SharedStore, outbox: SharedOutbox, clock: Arc<dyn Clock>, metrics: Metrics) {
+    // Until it is there for the first time, `prepare` tells of it.
+    while store.ready().await.is_err() {
+        tokio::time::sleep(STORE_RETRY).await;
+    }
     loop {
         match outbox.destinations().await {
             Ok(destinations) => tell_backlogs(&destinations, clock.now(), &metrics),
