@@ -93,7 +93,11 @@ impl Service {
             tokio::spawn(admin_listener.serve(admin_security, admin, stop.clone())),
         ];
         let new_keys = Arc::new(Notify::new());
-        let workers = deliver::start(&settings, &destinations, &inbox, &outbox, &clock, &metrics, &stop);
+        // Cancelled once the store is: what needs it begins then, and not at its next look.
+        let store_is_there = CancellationToken::new();
+        let there = store_is_there.clone();
+        let span = [&there, &stop];
+        let workers = deliver::start(&settings, &destinations, &inbox, &outbox, &clock, &metrics, span);
         let reloadable = Reloadable {
             door,
             destinations,
@@ -105,10 +109,14 @@ impl Service {
         };
         let (is_unfit, unfit) = oneshot::channel();
         let redriver = redrive_for_ever(inbox.clone(), new_keys, settings.callback.limits.answer);
+        let then = async move {
+            store_is_there.cancel();
+            redriver.await;
+        };
         let migrate = settings.store.migrate_on_start;
         let helpers = vec![
-            tokio::spawn(prepare(store.clone(), migrate, is_unfit, redriver)),
-            tokio::spawn(measure(store.clone(), outbox.clone(), clock.clone(), metrics.clone())),
+            tokio::spawn(prepare(store.clone(), migrate, is_unfit, then)),
+            tokio::spawn(measure(memory, clock, metrics.clone(), there)),
             tokio::spawn(async move { outbox.listen().await }),
             tokio::spawn(reloadable.run()?),
         ];

@@ -29,7 +29,7 @@ pub(super) fn destinations(settings: &Settings, clock: &Arc<dyn Clock>) -> anyho
     settings.destinations.iter().map(one).collect()
 }
 
-/// Starts a worker for each; they end softly when the stop comes.
+/// Starts a worker for each, which begins once the store is there; they end softly when the stop comes.
 pub(super) fn start(
     settings: &Settings,
     destinations: &[Named],
@@ -37,7 +37,7 @@ pub(super) fn start(
     outbox: &SharedOutbox,
     clock: &Arc<dyn Clock>,
     metrics: &Metrics,
-    stop: &CancellationToken,
+    [store_is_there, stop]: [&CancellationToken; 2],
 ) -> JoinSet<()> {
     let mut workers = JoinSet::new();
     for (settings_of_one, (_, destination)) in settings.destinations.iter().zip(destinations) {
@@ -48,7 +48,11 @@ pub(super) fn start(
             numbers: wants_numbers(&settings_of_one.kind).then(|| inbox.clone() as Arc<dyn Numbers>),
         });
         let (outbox, clock, metrics, stop) = (outbox.clone(), clock.clone(), metrics.clone(), stop.clone());
+        let store_is_there = store_is_there.clone();
         workers.spawn(async move {
+            if stop.run_until_cancelled(store_is_there.cancelled()).await.is_none() {
+                return;
+            }
             let worker = || Worker::new(line.clone(), outbox.clone(), clock.clone(), metrics.clone(), dice);
             // A defect of ours must not silence a destination: what it held is due again when its lease ends.
             while panicked(worker().run(stop.clone())).await {

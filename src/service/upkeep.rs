@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::inbox::Inbox;
 use crate::store::outbox::KeptDestination;
-use crate::store::{self, SharedOutbox, SharedStore};
+use crate::store::{self, Memory, Outbox as _, SharedStore, Store as _};
 use crate::telemetry::{Backlog, Metrics};
 
 /// How often the store is asked whether it is there, until it is.
@@ -88,19 +89,21 @@ async fn redrive(inbox: &Inbox) {
 }
 
 /// Measures for ever; a figure that cannot be had stands still, and the log says so.
-pub(super) async fn measure(store: SharedStore, outbox: SharedOutbox, clock: Arc<dyn Clock>, metrics: Metrics) {
-    // Until it is there for the first time, `prepare` tells of it.
-    while store.ready().await.is_err() {
-        tokio::time::sleep(STORE_RETRY).await;
-    }
+pub(super) async fn measure(
+    memory: Arc<Memory>,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+    store_is_there: CancellationToken,
+) {
+    store_is_there.cancelled().await;
     loop {
-        match outbox.destinations().await {
+        match memory.destinations().await {
             Ok(destinations) => tell_backlogs(&destinations, clock.now(), &metrics),
             Err(error) => {
                 tracing::warn!(%error, "cannot measure what waits for the destinations; its gauges stand still")
             }
         }
-        match store.quarantine_open().await {
+        match memory.quarantine_open().await {
             Ok(open) => metrics.quarantine_open(open),
             Err(error) => tracing::warn!(%error, "cannot count what is in quarantine; its gauge stands still"),
         }
