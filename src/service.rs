@@ -36,7 +36,7 @@ use crate::store::{self, Memory, SharedOutbox, SharedStore};
 use crate::telemetry::Metrics;
 use reload::Reloadable;
 pub use reload::Reread;
-use upkeep::{measure, prepare, redrive_for_ever};
+use upkeep::{Preparation, measure, prepare, redrive_for_ever};
 
 /// Bodies that wait for their commit, all together; past it 503.
 const QUEUE_BYTES_MAX: usize = 256 << 20;
@@ -79,13 +79,17 @@ impl Service {
         let store: SharedStore = memory.clone();
         let outbox: SharedOutbox = memory.clone();
         let (batch, worker) = Batch::start(store.clone(), bounds(&settings), clock.clone(), metrics.clone());
+        // Cancelled once the store is: what needs it begins then, and not at its next look.
+        let store_is_there = CancellationToken::new();
+        let there = store_is_there.clone();
+        let batch = batch.not_before(there.clone());
         let (rules, ids) = (reading(&settings), new_id);
         let inbox = Inbox::new(keys.clone(), store.clone(), batch, rules, clock.clone(), ids);
         let inbox = Arc::new(inbox);
         let destinations = deliver::destinations(&settings, &clock)?;
         let callback = Callback::new(inbox.clone(), callback.clone(), clock.clone(), metrics.clone());
         let stop = CancellationToken::new();
-        let state = admin_state(&settings, &memory, &clock, &metrics, &stop);
+        let state = admin_state(&settings, &memory, &clock, &metrics, [&there, &stop]);
         let admin = admin::router(state, &settings.admin);
         let admin_security = admin_tls.clone().map_or(Security::Plain, Security::ServerTls);
         let doors = vec![
@@ -93,9 +97,6 @@ impl Service {
             tokio::spawn(admin_listener.serve(admin_security, admin, stop.clone())),
         ];
         let new_keys = Arc::new(Notify::new());
-        // Cancelled once the store is: what needs it begins then, and not at its next look.
-        let store_is_there = CancellationToken::new();
-        let there = store_is_there.clone();
         let span = [&there, &stop];
         let workers = deliver::start(&settings, &destinations, &inbox, &outbox, &clock, &metrics, span);
         let reloadable = Reloadable {
@@ -113,9 +114,9 @@ impl Service {
             store_is_there.cancel();
             redriver.await;
         };
-        let migrate = settings.store.migrate_on_start;
+        let preparation = preparation(&settings, &memory);
         let helpers = vec![
-            tokio::spawn(prepare(store.clone(), migrate, is_unfit, then)),
+            tokio::spawn(prepare(preparation, is_unfit, then)),
             tokio::spawn(measure(memory, clock, metrics.clone(), there)),
             tokio::spawn(async move { outbox.listen().await }),
             tokio::spawn(reloadable.run()?),
@@ -211,7 +212,7 @@ fn admin_state(
     memory: &Arc<Memory>,
     clock: &Arc<dyn Clock>,
     metrics: &Metrics,
-    stopping: &CancellationToken,
+    [store_is_there, stopping]: [&CancellationToken; 2],
 ) -> AdminState {
     AdminState {
         store: memory.clone(),
@@ -221,7 +222,17 @@ fn admin_state(
         limits: settings.callback.limits,
         clock: clock.clone(),
         metrics: metrics.clone(),
+        store_is_there: store_is_there.clone(),
         stopping: stopping.clone(),
+    }
+}
+
+fn preparation(settings: &Settings, memory: &Arc<Memory>) -> Preparation {
+    let destinations = settings.destinations.iter();
+    Preparation {
+        memory: memory.clone(),
+        migrate: settings.store.migrate_on_start,
+        destinations: destinations.map(|one| (one.name.clone(), one.start)).collect(),
     }
 }
 

@@ -369,7 +369,7 @@ pub struct Egress {
 /// Where a new destination begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// With what comes.
+    /// With what is acknowledged from the first start on that knows of it.
     Now,
     /// With everything that is kept.
     Beginning,

@@ -76,11 +76,8 @@ impl Worker {
         }
     }
 
-    /// Serves until the stop; then finishes what is under way, and settles it.
+    /// Serves its destination, which is enrolled, until the stop; then finishes what is under way, and settles it.
     pub async fn run(mut self, stop: CancellationToken) {
-        if stop.run_until_cancelled(self.enrol()).await.is_none() {
-            return;
-        }
         let mut bell = self.outbox.bell();
         while !stop.is_cancelled() {
             // However much there is to look at: a lease must not end because nobody heard that its attempt had.
@@ -102,25 +99,6 @@ impl Worker {
             }
         }
         self.finish().await;
-    }
-
-    async fn enrol(&self) {
-        let settings = &self.line.settings;
-        let mut told = false;
-        loop {
-            match self.outbox.enrol(&settings.name, settings.start).await {
-                Ok(true) => tracing::info!(destination = settings.name, "enrolled"),
-                Ok(false) => {}
-                Err(error) => {
-                    if !std::mem::replace(&mut told, true) {
-                        tracing::warn!(destination = settings.name, %error, "nothing is delivered to it yet");
-                    }
-                    tokio::time::sleep(STORE_RETRY).await;
-                    continue;
-                }
-            }
-            return;
-        }
     }
 
     /// One turn. What ended stays with us if the store did not take it: its settling may be late, and is not lost.

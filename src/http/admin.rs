@@ -55,6 +55,8 @@ pub struct AdminState {
     pub clock: Arc<dyn Clock>,
     /// What was counted.
     pub metrics: Metrics,
+    /// Cancelled once the store is prepared: not ready before.
+    pub store_is_there: CancellationToken,
     /// Cancelled when a stop begins: not ready from then on.
     pub stopping: CancellationToken,
 }

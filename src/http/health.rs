@@ -29,6 +29,7 @@ pub async fn ready(State(state): State<AdminState>) -> (StatusCode, String) {
         return not_ready("stopping".to_owned());
     }
     match tokio::time::timeout(READY_WITHIN, state.store.ready()).await {
+        Ok(Ok(())) if !state.store_is_there.is_cancelled() => not_ready("the store is being prepared".to_owned()),
         Ok(Ok(())) => (StatusCode::OK, "ready\n".to_owned()),
         Ok(Err(error)) => not_ready(error.to_string()),
         Err(_) => not_ready(format!("the store did not answer within {} s", READY_WITHIN.as_secs())),

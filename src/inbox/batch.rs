@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::domain::notification::Windows;
@@ -30,6 +31,8 @@ pub struct Batch {
     places: Arc<Semaphore>,
     /// As many bytes as their bodies may have together, those being committed included.
     room: Arc<Semaphore>,
+    /// Cancelled once it may take something.
+    begun: Option<CancellationToken>,
 }
 
 /// Why a notification was not recorded.
@@ -99,12 +102,29 @@ impl Batch {
         };
         let room = Arc::new(Semaphore::new(bounds.queue_bytes_max));
         let places = Arc::new(Semaphore::new(bounds.queue_max));
-        (Batch { queue, places, room }, tokio::spawn(worker.run(waiting)))
+        let batch = Batch {
+            queue,
+            places,
+            room,
+            begun: None,
+        };
+        (batch, tokio::spawn(worker.run(waiting)))
+    }
+
+    /// Takes nothing before that token is cancelled.
+    pub fn not_before(self, begun: CancellationToken) -> Self {
+        Batch {
+            begun: Some(begun),
+            ..self
+        }
     }
 
     /// Waits until it is on disk. After `Ok` a crash repeats it, never loses it;
     /// if the caller goes away before, it is recorded all the same or not at all.
     pub async fn record(&self, recording: Recording) -> Result<Recorded, Unrecorded> {
+        if self.begun.as_ref().is_some_and(|begun| !begun.is_cancelled()) {
+            return Err(Unrecorded::Unavailable("the store is not ready yet".to_owned()));
+        }
         let bytes = u32::try_from(recording.sealed_body.len()).map_err(|_| Unrecorded::Overloaded)?;
         let room = self.room.clone().try_acquire_many_owned(bytes);
         let room = room.map_err(|_| Unrecorded::Overloaded)?;

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::inbox::Inbox;
-use crate::store::outbox::KeptDestination;
-use crate::store::{self, Memory, Outbox as _, SharedStore, Store as _};
+use crate::store::outbox::{KeptDestination, Start};
+use crate::store::{self, Memory, Outbox as _, Store as _};
 use crate::telemetry::{Backlog, Metrics};
 
 /// How often the store is asked whether it is there, until it is.
@@ -20,16 +20,25 @@ const REDRIVE_RETRY: Duration = Duration::from_secs(5);
 /// How often slow-moving figures are measured.
 const MEASURE_EVERY: Duration = Duration::from_secs(15);
 
-/// Waits for the store, migrates it if asked to, and then does what needs it. A database that is away may come back;
+/// What must hold before anything is recorded.
+pub(super) struct Preparation {
+    /// The memory.
+    pub memory: Arc<Memory>,
+    /// Its schema is brought up to date.
+    pub migrate: bool,
+    /// These have a cursor: what is acknowledged from then on is told to each of them.
+    pub destinations: Vec<(String, Start)>,
+}
+
+/// Waits for the store, prepares it, and then does what needs it. A database that is away may come back;
 /// a schema on which this program may not run stays as it is.
 pub(super) async fn prepare(
-    store: SharedStore,
-    migrate: bool,
+    preparation: Preparation,
     unfit: oneshot::Sender<store::Error>,
     then: impl Future<Output = ()>,
 ) {
     loop {
-        match make_ready(&store, migrate).await {
+        match preparation.make().await {
             Ok(()) => break,
             Err(error @ store::Error::Schema(_)) => {
                 let _ = unfit.send(error); // nobody listens while the program stops
@@ -43,18 +52,26 @@ pub(super) async fn prepare(
     then.await;
 }
 
-async fn make_ready(store: &SharedStore, migrate: bool) -> Result<(), store::Error> {
-    if migrate {
-        let migrated = store.migrate().await?;
-        if migrated.applied > 0 {
-            tracing::info!(
-                version = migrated.version,
-                applied = migrated.applied,
-                "schema migrated"
-            );
+impl Preparation {
+    async fn make(&self) -> Result<(), store::Error> {
+        if self.migrate {
+            let migrated = self.memory.migrate().await?;
+            if migrated.applied > 0 {
+                tracing::info!(
+                    version = migrated.version,
+                    applied = migrated.applied,
+                    "schema migrated"
+                );
+            }
         }
+        self.memory.ready().await?;
+        for (destination, start) in &self.destinations {
+            if self.memory.enrol(destination, *start).await? {
+                tracing::info!(destination, "enrolled");
+            }
+        }
+        Ok(())
     }
-    store.ready().await
 }
 
 /// Redrives what newer keys may open: now, whenever the keys were read again, and once more when all that was

@@ -25,14 +25,18 @@ async fn a_killed_worker_loses_nothing_and_keeps_the_order(database: Database) {
         traffic.ended().await;
     }
     let _last = Program::serve(&desk).await;
-    let events = events(&desk.database).await;
 
     let began = Instant::now();
-    while taken(&merchant) != events {
+    loop {
+        // Asked each time: the database may still be committing what a program sent it before it was killed.
+        let (recorded, taken) = (recorded(&desk.database).await, taken(&merchant));
+        if taken == recorded {
+            break;
+        }
+        let (missing, unheard_of) = (&recorded - &taken, &taken - &recorded);
         assert!(
             began.elapsed() < PATIENCE,
-            "still missing: {:?}",
-            events.difference(&taken(&merchant))
+            "missing: {missing:?}, and not recorded: {unheard_of:?}"
         );
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
@@ -44,7 +48,7 @@ fn taken(merchant: &Merchant) -> BTreeSet<String> {
 }
 
 /// The ids of all events that were recorded.
-async fn events(database: &Database) -> BTreeSet<String> {
+async fn recorded(database: &Database) -> BTreeSet<String> {
     let sql = match database.url().starts_with("sqlite") {
         true => "select group_concat(id, ' ') from events",
         false => "select string_agg(id::text, ' ') from events",

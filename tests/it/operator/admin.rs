@@ -29,6 +29,7 @@ enum Mood {
     Well,
     Away,
     Silent,
+    Unprepared,
 }
 
 async fn pages(mood: Mood, listen: &str, stopping: CancellationToken) -> Router {
@@ -36,6 +37,10 @@ async fn pages(mood: Mood, listen: &str, stopping: CancellationToken) -> Router 
     let nobody_asks = database
         .memory(Arc::new(ManualClock::at(OffsetDateTime::UNIX_EPOCH)))
         .await;
+    let store_is_there = CancellationToken::new();
+    if !matches!(mood, Mood::Unprepared) {
+        store_is_there.cancel();
+    }
     let state = AdminState {
         store: Arc::new(OnlyReady(mood)),
         outbox: nobody_asks.clone(),
@@ -44,6 +49,7 @@ async fn pages(mood: Mood, listen: &str, stopping: CancellationToken) -> Router 
         limits: crate::door::limits(),
         clock: Arc::new(SystemClock),
         metrics: Metrics::new(),
+        store_is_there,
         stopping,
     };
     let settings = Admin {
@@ -92,6 +98,18 @@ async fn it_is_not_ready_without_the_store_and_says_why() {
     let answer = ask(pages, "GET", "/readyz", "localhost").await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(text(answer).await, "not ready: store unavailable: connection refused\n");
+}
+
+#[tokio::test]
+async fn it_is_not_ready_before_its_destinations_are_enrolled() {
+    let pages = pages(Mood::Unprepared, "127.0.0.1:9443", CancellationToken::new()).await;
+    let answer = ask(pages, "GET", "/readyz", "localhost").await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        text(answer).await,
+        "not ready: the store is being prepared
+"
+    );
 }
 
 #[tokio::test]
@@ -223,7 +241,7 @@ struct OnlyReady(Mood);
 impl Store for OnlyReady {
     async fn ready(&self) -> Result<(), Error> {
         match self.0 {
-            Mood::Well => Ok(()),
+            Mood::Well | Mood::Unprepared => Ok(()),
             Mood::Away => Err(Error::Unavailable("connection refused".to_owned())),
             Mood::Silent => std::future::pending().await,
         }

@@ -11,6 +11,7 @@ use mdes_receiver::store::{self, Error, Recording, SharedStore};
 use mdes_receiver::telemetry::Metrics;
 use serde_json::json;
 use time::macros::datetime;
+use tokio_util::sync::CancellationToken;
 
 use super::scene::*;
 use crate::support::{self, Database};
@@ -21,6 +22,7 @@ promises!(
     a_time_off_the_calendar_is_refused_data,
     what_cannot_be_read_back_is_named,
     a_closed_store_says_so,
+    nothing_is_recorded_before_the_destinations_are_there,
     what_waits_for_a_commit_is_bounded_in_bytes_too,
     large_bodies_do_not_share_a_commit,
     a_defect_in_one_commit_does_not_end_those_after_it,
@@ -104,6 +106,18 @@ fn of_bytes(request_id: &str, bytes: usize) -> Recording {
         sealed_body: vec![b'x'; bytes],
         ..told(request_id, vec![said("A", "ACTIVE", "09:00")])
     }
+}
+
+async fn nothing_is_recorded_before_the_destinations_are_there(database: Database) {
+    let store = database.open().await;
+    let (batch, _worker) = Batch::start(store, BOUNDS, Arc::new(SystemClock), Metrics::new());
+    let begun = CancellationToken::new();
+    let batch = batch.not_before(begun.clone());
+    let refused = batch.record(of_bytes("r-1", 1)).await;
+    assert!(matches!(refused, Err(Unrecorded::Unavailable(_))), "{refused:?}");
+    begun.cancel();
+    let recorded = batch.record(of_bytes("r-1", 1)).await;
+    assert!(recorded.is_ok(), "{recorded:?}");
 }
 
 async fn what_waits_for_a_commit_is_bounded_in_bytes_too(database: Database) {
