@@ -13,6 +13,8 @@
 //! | [`net`] | the door: accept loop, TLS, who is calling; the way out | let a stranger's bytes reach HTTP |
 //! | [`inbox`] | takes in what came, commits in groups, redrives | know HTTP or SQL |
 //! | [`delivery`] | tells the merchant's systems: a worker for each destination | hold a transaction while it sends |
+//! | [`lifecycle`] | carries out what the merchant wants of a token, and follows it to its proof | know a service's wire |
+//! | [`tokenex`] | TokenEx's language | decide anything |
 //! | [`http`] | the callback; the admin side | answer before the inbox did |
 //! | [`service`] | assembles, reloads, stops | |
 //! | [`simulator`] | the other side of the street: plays Mastercard | use [`mdes`] or [`keys`] |
@@ -24,8 +26,10 @@
 //!
 //! ```text
 //! main → cli ─┬→ service ─┬→ http → inbox ─┬→ mdes → keys
-//!             │           ├→ delivery ──────┴→ store → domain
-//!             │           └→ net ← delivery (net::egress alone)
+//!             │           ├→ delivery ──────┼→ store → domain
+//!             │           ├→ lifecycle ─────┘
+//!             │           │     ▲ tokenex, mdes::client: they fit its port
+//!             │           └→ net ← delivery, tokenex, mdes::client (net::egress alone)
 //!             └→ simulator → domain
 //! ```
 
@@ -37,9 +41,11 @@ pub mod domain;
 pub mod http;
 pub mod inbox;
 pub mod keys;
+pub mod lifecycle;
 pub mod mdes;
 pub mod net;
 pub mod service;
 pub mod simulator;
 pub mod store;
 pub mod telemetry;
+pub mod tokenex;

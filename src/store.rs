@@ -19,6 +19,7 @@ use crate::domain::token::{Change, Token, Verdict};
 mod batch;
 mod bell;
 mod deliveries;
+pub mod desk;
 mod error;
 mod events;
 mod memory;
@@ -39,6 +40,7 @@ mod tokens;
 mod values;
 pub mod written;
 
+pub use desk::{Desk, SharedDesk};
 pub use memory::{Memory, open};
 pub use outbox::{Outbox, SharedOutbox};
 pub use roster::{Roster, SharedRoster};

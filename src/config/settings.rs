@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::domain::command::{Action, Service};
 use crate::domain::delivery::Schedule;
 use crate::domain::event::Subscription;
 use crate::domain::masked::Secret;
@@ -384,4 +385,119 @@ pub struct Log {
     pub json: bool,
     /// A `tracing` filter: `info`, `mdes_receiver=debug`.
     pub filter: String,
+}
+
+/// `[lifecycle]`: changing tokens.
+#[derive(Clone, Debug, Default)]
+pub struct Lifecycle {
+    /// Who carries commands out unless they say otherwise; `None`: whichever one is configured.
+    pub through: Option<Service>,
+    /// Who may use the served TokenEx contract.
+    pub clients: Vec<LifecycleClient>,
+    /// TokenEx.
+    pub tokenex: Option<TokenEx>,
+    /// MDES itself.
+    pub mdes: Option<Mdes>,
+    /// How the desk works.
+    pub desk: Desk,
+    /// How the served TokenEx contract answers where nobody knows how TokenEx does.
+    pub contract: Contract,
+}
+
+/// How the desk works.
+#[derive(Clone, Copy, Debug)]
+pub struct Desk {
+    /// For how long a confirmation is waited for before the command is overdue.
+    pub confirm_within: Duration,
+    /// How often one command is sent at most.
+    pub sends_max: u32,
+    /// Calls a second to one service at most.
+    pub calls_per_second: u32,
+    /// `delete` waits until another operator approves of it.
+    pub delete_needs_two: bool,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Desk {
+            confirm_within: Duration::from_mins(5),
+            sends_max: 3,
+            calls_per_second: 5,
+            delete_needs_two: false,
+        }
+    }
+}
+
+/// One `[[lifecycle.clients]]` entry.
+#[derive(Clone, Debug)]
+pub struct LifecycleClient {
+    /// `tx-tokenex-id`.
+    pub tokenex_id: String,
+    /// SHA-256 of `tx-apikey`.
+    pub api_key_sha256: [u8; 32],
+    /// What it may ask for.
+    pub actions: Vec<Action>,
+}
+
+/// `[lifecycle.tokenex]`.
+#[derive(Clone, Debug)]
+pub struct TokenEx {
+    /// Where, without `/v2/…`.
+    pub url: Secret,
+    /// `tx-tokenex-id`.
+    pub tokenex_id: String,
+    /// `tx-apikey`.
+    pub api_key: Secret,
+    /// How it is reached.
+    pub egress: Egress,
+}
+
+/// `[lifecycle.mdes]`.
+#[derive(Clone, Debug)]
+pub struct Mdes {
+    /// Where, without `/digitization/…`.
+    pub url: Secret,
+    /// OAuth's consumer key.
+    pub consumer_key: String,
+    /// PKCS#12 (or PKCS#8 PEM) with the signing key.
+    pub signing_key: PathBuf,
+    /// Opens it.
+    pub signing_key_password: Option<Secret>,
+    /// `responseHost` of our requests, if one is wanted.
+    pub response_host: Option<String>,
+    /// How it is reached.
+    pub egress: Egress,
+}
+
+/// `[lifecycle.contract]`: the HTTP status of each kind of answer of the served contract; TokenEx documents none.
+#[derive(Clone, Copy, Debug)]
+pub struct Contract {
+    /// Wrong or missing credentials.
+    pub unauthorized: u16,
+    /// Not JSON, a bad value, no token.
+    pub malformed: u16,
+    /// No such token, or no network token.
+    pub unknown_token: u16,
+    /// The network refused.
+    pub network_refused: u16,
+    /// The network did not answer in time.
+    pub network_timeout: u16,
+    /// We could not.
+    pub internal: u16,
+    /// How long a lost answer is waited for.
+    pub wait: Duration,
+}
+
+impl Default for Contract {
+    fn default() -> Self {
+        Contract {
+            unauthorized: 401,
+            malformed: 400,
+            unknown_token: 200,
+            network_refused: 200,
+            network_timeout: 200,
+            internal: 500,
+            wait: Duration::from_secs(30),
+        }
+    }
 }

@@ -94,6 +94,10 @@ uuid_id!(
     EventId
 );
 uuid_id!(
+    /// One command of the merchant's (a UUID version 7).
+    CommandId
+);
+uuid_id!(
     /// One quarantined body, or one token of a notification that could not be read.
     QuarantineId
 );

@@ -19,6 +19,11 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["clock", "config", "domain", "net::egress", "store", "telemetry"],
     ),
     ("inbox", &["clock", "domain", "keys", "mdes", "store"]),
+    (
+        "lifecycle",
+        &["clock", "config", "domain", "inbox", "store", "telemetry"],
+    ),
+    ("tokenex", &["clock", "config", "domain", "lifecycle", "net::egress"]),
     ("inbox::batch", &["clock", "domain", "store", "telemetry"]),
     (
         "http",

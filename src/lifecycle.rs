@@ -1,0 +1,97 @@
+//! The lifecycle desk: carries out what the merchant wants of a token, through a token service, and follows it to its
+//! proof.
+//!
+//! It owns the port that the services fit ([`TokenService`]) and knows no wire. A command is on disk before it is sent;
+//! what nobody knows the end of is asked after, never sent again blindly.
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::domain::command::{Action, CausedBy, Seen, Service, Target};
+use crate::domain::id::CommandId;
+
+/// A token service, as the desk speaks to it. Every call has a deadline of its own.
+#[async_trait]
+pub trait TokenService: Send + Sync {
+    /// Which one it is.
+    fn service(&self) -> Service;
+
+    /// How it sees a token now (GetStatus, getToken).
+    async fn look(&self, target: &Target) -> Result<Looked, Trouble>;
+
+    /// Asks it once to change a token. It retries nothing: what came of it is the desk's to find out.
+    async fn change(&self, request: &Request<'_>) -> Reply;
+}
+
+/// One request to change a token.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// Whose.
+    pub command: CommandId,
+    /// How often it was sent, this time included: an id on the wire must not repeat.
+    pub send: u32,
+    /// What is wanted.
+    pub action: Action,
+    /// Of which token.
+    pub target: &'a Target,
+    /// Whom the network is told.
+    pub caused_by: CausedBy,
+    /// MDES's `reasonCode`.
+    pub reason_code: &'a str,
+    /// For people.
+    pub reason: Option<&'a str>,
+}
+
+/// An answer about a token's state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Looked {
+    /// The state.
+    pub seen: Seen,
+    /// A body that the inbox reads as a statement of the service's; it may hold a number and is sealed before it rests.
+    pub statement: Option<bytes::Bytes>,
+    /// The service's own words, masked.
+    pub words: Value,
+}
+
+/// What a service answered to a request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// Yes.
+    Accepted {
+        /// The state after it, where the answer says (MDES).
+        seen: Option<Seen>,
+        /// As [`Looked::statement`].
+        statement: Option<bytes::Bytes>,
+        /// Its own words, masked.
+        words: Value,
+    },
+    /// No, and asking again will not help.
+    Refused {
+        /// Its code, if it gave one.
+        code: Option<String>,
+        /// Why, for people; masked.
+        why: String,
+        /// The token is not in a state for it: look.
+        wrong_state: bool,
+        /// Its own words, masked.
+        words: Value,
+    },
+    /// Nobody knows: it may have happened. Look, and only then send again.
+    Lost(Trouble),
+    /// It was never sent: there was no connection, or no way to make the request.
+    Unsent(Trouble),
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct Trouble {
+    /// The service's code, if it gave one.
+    pub code: Option<String>,
+    /// For people; masked.
+    pub why: String,
+    /// The service knows no such token; asking again will not help.
+    pub no_such_token: bool,
+    /// Its own words, masked, if there were any.
+    pub words: Option<Value>,
+}

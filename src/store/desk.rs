@@ -1,0 +1,185 @@
+//! What the house asks of its memory about commands and links; the fourth part of the port.
+//!
+//! A command is on disk before it is sent, and every step of it before the next one: a crash between two steps leaves
+//! the earlier one under a lease, and whoever finds it when the lease ends asks the service before anything else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::{Error, Transition};
+use crate::domain::command::{Action, Command, Order, Stage};
+use crate::domain::event::EventType;
+use crate::domain::id::{CommandId, TokenReference};
+
+/// What is asked of the memory about commands and links. Deadlines and errors are as those of [`super::Store`].
+#[async_trait]
+pub trait Desk: Send + Sync {
+    /// Keeps a command, `requested` and due now, and supersedes the older open ones of its target that are not being
+    /// sent just now (those are superseded when their lease ends or they are settled). The same key of the same
+    /// asker with the same order gives the same command; with another order it is [`Ordered::Conflict`].
+    async fn order(&self, command: &NewCommand) -> Result<Ordered, Error>;
+
+    /// One command.
+    async fn command(&self, id: CommandId) -> Result<Option<KeptCommand>, Error>;
+
+    /// Commands, newest first, before that one, at most `limit` (1 to 1,000).
+    async fn commands(
+        &self,
+        which: &CommandFilter,
+        before: Option<CommandId>,
+        limit: u32,
+    ) -> Result<Vec<KeptCommand>, Error>;
+
+    /// What a command went through, in order.
+    async fn steps(&self, id: CommandId) -> Result<Vec<Step>, Error>;
+
+    /// Takes open commands that are due, or whose token has moved since they last looked, under a lease; of a target the
+    /// oldest open one alone. With each come the token's applied changes since it last looked (at most 100; then
+    /// again at once).
+    async fn claim(&self, lease: Duration, limit: u32) -> Result<Claims, Error>;
+
+    /// Writes a claimed command as it stands now, with its step and, if it is worth one, its event, in one transaction;
+    /// `false`, and nothing written, if the claim has gone to another, or a newer command took its place. A final
+    /// stage, or [`Progress::due_in`], ends the lease; without either it goes on.
+    async fn progress(&self, progress: &Progress) -> Result<bool, Error>;
+
+    /// Joins names of one token; a link that is there already is kept as it is. Says how many are new.
+    async fn link(&self, links: &[Link]) -> Result<u64, Error>;
+
+    /// The links in which that token stands, at most 100.
+    async fn links_of(&self, token: &TokenReference) -> Result<Vec<Link>, Error>;
+
+    /// All links in the order of their names, after that one, at most `limit` (1 to 1,000).
+    async fn links(&self, after: Option<&Link>, limit: u32) -> Result<Vec<Link>, Error>;
+
+    /// Takes a link away; says whether it was there.
+    async fn unlink(&self, link: &Link) -> Result<bool, Error>;
+}
+
+/// What the callers hold.
+pub type SharedDesk = Arc<dyn Desk>;
+
+/// A command on its way to disk.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewCommand {
+    /// Its id.
+    pub id: CommandId,
+    /// What is asked.
+    pub order: Order,
+    /// Who asks: an operator's name, or `tokenex:` and the id of a client of the served contract.
+    pub asked_by: String,
+    /// The asker's `Idempotency-Key`.
+    pub idempotency_key: Option<String>,
+    /// It waits until another operator approves of it.
+    pub needs_approval: bool,
+}
+
+/// What became of an order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ordered {
+    /// It is on disk.
+    New(KeptCommand),
+    /// The same was asked before, under the same key.
+    Same(KeptCommand),
+    /// Something else was asked before, under the same key.
+    Conflict(CommandId),
+}
+
+/// A command as kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeptCommand {
+    /// It.
+    pub command: Command,
+    /// Who asked for it.
+    pub asked_by: String,
+    /// The service's own words to the newest attempt, as its client keeps them; masked.
+    pub answer: Option<Value>,
+    /// When it was asked for.
+    pub created_at: OffsetDateTime,
+    /// When it last went on.
+    pub updated_at: OffsetDateTime,
+    /// When it is looked at next; of one that is being worked on, when the lease ends.
+    pub due_at: OffsetDateTime,
+}
+
+/// One step of a command, as the journal keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Where it stood after.
+    pub stage: Stage,
+    /// Why, for people; masked.
+    pub why: String,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+}
+
+/// Which commands are meant; every part that is given narrows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CommandFilter {
+    /// About this token.
+    pub token: Option<TokenReference>,
+    /// Standing there.
+    pub stage: Option<Stage>,
+    /// Wanting this.
+    pub action: Option<Action>,
+    /// Not at their end.
+    pub open: bool,
+}
+
+/// What a claim brought.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Claims {
+    /// They.
+    pub claimed: Vec<ClaimedCommand>,
+    /// More was due.
+    pub more: bool,
+    /// When the next one is due, if one is.
+    pub next_due: Option<OffsetDateTime>,
+}
+
+/// A command under a lease.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimedCommand {
+    /// It, as it stands.
+    pub kept: KeptCommand,
+    /// What the claim is known by.
+    pub claim: u32,
+    /// Its token's applied changes since it last looked, in order: of the token as ordered, and of those linked to it.
+    pub moved: Vec<Transition>,
+    /// Time enough went by for it to be due; else it was woken by `moved` alone.
+    pub is_due: bool,
+}
+
+/// One step of a claimed command, on its way to disk.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// As it stands now.
+    pub command: Command,
+    /// The claim.
+    pub claim: u32,
+    /// What it has looked at of its token's changes is looked at once only.
+    pub seen: Vec<(TokenReference, u64)>,
+    /// The service's own words, if it said something new.
+    pub answer: Option<Value>,
+    /// When it is to be looked at again; ends the lease.
+    pub due_in: Option<Duration>,
+    /// What the merchant is told of it: `command.confirmed` and its like.
+    pub event: Option<EventType>,
+}
+
+/// Names of one token, joined: for reading, and for finding the name that a service wants. Nothing is merged.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Link {
+    /// MDES's `tokenUniqueReference`.
+    pub token_unique_reference: String,
+    /// TokenEx's token.
+    pub tokenex_token: String,
+    /// TokenEx's `tokenReferenceId`, where its token has several network tokens.
+    pub token_reference_id: Option<String>,
+}

@@ -1,0 +1,1 @@
+//! The token service's language: TokenEx's `NetworkToken` methods, as asked and as answered.
