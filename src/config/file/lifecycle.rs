@@ -92,17 +92,19 @@ impl Default for Client {
         Client {
             tokenex_id: None,
             api_key_sha256: None,
-            actions: vec![Action::SuspendToken, Action::ResumeToken],
+            actions: vec![Action::Suspend, Action::Resume],
         }
     }
 }
 
 #[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(in crate::config) enum Action {
-    SuspendToken,
-    ResumeToken,
-    DeleteToken,
+    #[serde(rename = "SUSPEND_TOKEN")]
+    Suspend,
+    #[serde(rename = "RESUME_TOKEN")]
+    Resume,
+    #[serde(rename = "DELETE_TOKEN")]
+    Delete,
 }
 
 #[derive(Deserialize)]

@@ -167,9 +167,9 @@ fn client(entry: file::Client, key: &str, at: &Resolver<'_>) -> Result<settings:
         at.invalid(format!("{key}.api_key_sha256"), why)
     })?;
     let actions = entry.actions.into_iter().map(|action| match action {
-        file::Action::SuspendToken => Action::Suspend,
-        file::Action::ResumeToken => Action::Resume,
-        file::Action::DeleteToken => Action::Delete,
+        file::Action::Suspend => Action::Suspend,
+        file::Action::Resume => Action::Resume,
+        file::Action::Delete => Action::Delete,
     });
     Ok(settings::LifecycleClient {
         tokenex_id: header_text(entry.tokenex_id, &format!("{key}.tokenex_id"), at)?,
