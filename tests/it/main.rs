@@ -21,5 +21,6 @@ mod program;
 mod rabbitmq;
 mod simulator;
 mod store;
+mod tokenex;
 mod walk;
 mod world;
