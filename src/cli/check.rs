@@ -6,6 +6,7 @@ mod certificates;
 mod destinations;
 mod findings;
 mod keys;
+mod lifecycle;
 mod memory;
 mod ports;
 mod probe;
@@ -77,6 +78,7 @@ async fn examine(settings: &Settings, now: OffsetDateTime, findings: &mut Findin
     keys::examine(settings, now, findings);
     memory::examine(&settings.store, findings).await;
     destinations::examine(settings, now, findings).await;
+    lifecycle::examine(&settings.lifecycle, findings);
     ports::examine(settings, findings).await;
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Nothing is checked here but the kinds of values; [`super::resolve`] does that. There is no `Debug`: it holds secrets.
 
+pub(super) mod lifecycle;
+
 use serde::Deserialize;
 
 use super::secrets::{one_or_many, secret};
@@ -18,6 +20,7 @@ pub(super) struct File {
     pub(super) admin: Admin,
     pub(super) delivery: Delivery,
     pub(super) destinations: Vec<Destination>,
+    pub(super) lifecycle: lifecycle::Lifecycle,
     pub(super) log: Log,
 }
 

@@ -5,6 +5,8 @@
 mod callback;
 mod destinations;
 mod door;
+mod lifecycle;
+mod outward;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -38,6 +40,7 @@ pub(super) fn settings(file: file::File, at: &Resolver<'_>) -> Result<settings::
         admin: admin(file.admin, at)?,
         delivery: destinations::delivery(&file.delivery, at)?,
         destinations: destinations::destinations(file.destinations, at)?,
+        lifecycle: lifecycle::lifecycle(file.lifecycle, at)?,
         log: log(file.log, at)?,
     };
     agree(&settings, at)?;
@@ -59,6 +62,15 @@ fn agree(settings: &settings::Settings, at: &Resolver<'_>) -> Result<(), Error> 
             let why = "must be less than `callback.limits.stop_secs`, so that a stop can settle what was under way";
             return Err(at.invalid(format!("destinations[{index}].total_secs"), why));
         }
+    }
+    let lifecycle = &settings.lifecycle;
+    let ways = [
+        lifecycle.tokenex.as_ref().map(|service| &service.egress),
+        lifecycle.mdes.as_ref().map(|service| &service.egress),
+    ];
+    if ways.iter().flatten().any(|way| way.total >= limits.stop) {
+        let why = "must be less than `callback.limits.stop_secs`, so that a stop can hear what was under way";
+        return Err(at.invalid("lifecycle.total_secs", why));
     }
     if settings.inbox.batch_max > settings.inbox.queue_max {
         return Err(at.invalid("inbox.batch_max", "must not be more than `inbox.queue_max`"));

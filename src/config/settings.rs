@@ -35,6 +35,8 @@ pub struct Settings {
     pub delivery: Delivery,
     /// To whom.
     pub destinations: Vec<Destination>,
+    /// How tokens are changed.
+    pub lifecycle: Lifecycle,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -350,7 +352,7 @@ pub struct RabbitMq {
     pub routing_key: SubjectTemplate,
 }
 
-/// How a destination is reached.
+/// How a destination, or a token service, is reached.
 #[derive(Clone, Debug, Default)]
 pub struct Egress {
     /// Addresses that the guard would otherwise refuse.

@@ -110,7 +110,7 @@ impl Client {
     ) -> Result<Self, BadSetting> {
         let proxy = settings.proxy.as_ref().map(Proxy::parse).transpose();
         let proxy = proxy.map_err(|problem| BadSetting::Setting {
-            key: "destinations.proxy",
+            key: "proxy",
             problem: problem.to_owned(),
         })?;
         Ok(Client(Arc::new(Inner {
@@ -150,7 +150,7 @@ impl Client {
     }
 
     /// Sends it once, and gives what was answered, whatever the status. After an error it may have arrived all the
-    /// same, unless the error's class says that there was no connection to begin with.
+    /// same, if the error says so ([`Error::may_have_arrived`]).
     pub async fn send(&self, request: Request, limits: Limits) -> Result<Response, Error> {
         let deadline = Instant::now() + limits.total;
         let mut message = self.0.message(&request);
@@ -161,7 +161,7 @@ impl Client {
                     self.0.keep(request.target.origin(), connection, whole);
                     return Ok(response);
                 }
-                Exchanged::Failed(error) => return Err(error),
+                Exchanged::Failed(error) => return Err(error.after_writing()),
                 Exchanged::Unsent(_) if is_new => return Err(connection.hung_up().await),
                 Exchanged::Unsent(unsent) => message = unsent,
             }

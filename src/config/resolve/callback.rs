@@ -16,7 +16,7 @@ pub(super) fn callback(callback: file::Callback, at: &Resolver<'_>) -> Result<se
     Ok(settings::Callback {
         listen: at.address(&callback.listen, "callback.listen")?,
         context_root: context_root(callback.context_root, at)?,
-        response_host: checked_host(response_host, at)?,
+        response_host: checked_host(response_host, "callback.response_host", at)?,
         payload: match callback.payload {
             file::Payload::Encrypted => settings::Payload::Encrypted,
             file::Payload::Plain => settings::Payload::Plain,
@@ -48,15 +48,11 @@ fn context_root(root: String, at: &Resolver<'_>) -> Result<String, Error> {
 }
 
 /// MDES's form is `host[:port][/contextRoot]`.
-fn checked_host(host: String, at: &Resolver<'_>) -> Result<String, Error> {
+pub(super) fn checked_host(host: String, key: &str, at: &Resolver<'_>) -> Result<String, Error> {
     let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '?' | '#' | '@');
     let holds = (1..=255).contains(&host.len()) && host.chars().all(plain) && !host.contains("://");
     let why = "must be the host by which Mastercard reaches us, such as `tokens.merchant.example`, without `https://`";
-    if holds {
-        Ok(host)
-    } else {
-        Err(at.invalid("callback.response_host", why))
-    }
+    if holds { Ok(host) } else { Err(at.invalid(key, why)) }
 }
 
 fn refusal_status(status: u64, at: &Resolver<'_>) -> Result<u16, Error> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Resolver;
-use super::callback::nets;
+use super::outward;
 use crate::config::error::Error;
 use crate::config::{file, settings};
 use crate::domain::delivery::Schedule;
@@ -56,7 +56,19 @@ fn destination(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result
             file::Start::Snapshot => settings::Start::Snapshot,
         },
         concurrency: at.bounded(entry.concurrency, 1, 1_000, &format!("{key}.concurrency"))?,
-        egress: egress(&entry, key, at)?,
+        egress: outward::egress(
+            &outward::Written {
+                allow_networks: &entry.allow_networks,
+                proxy: entry.proxy.as_ref(),
+                roots: &entry.roots,
+                client_certificate: entry.client_certificate.as_deref(),
+                client_key: entry.client_key.as_deref(),
+                connect_secs: entry.connect_secs,
+                total_secs: entry.total_secs,
+            },
+            key,
+            at,
+        )?,
         kind: match entry.kind {
             file::DestinationKind::Webhook => settings::DestinationKind::Webhook(webhook(entry, key, at)?),
             file::DestinationKind::Nats => settings::DestinationKind::Nats(nats(entry, key, at)?),
@@ -92,44 +104,9 @@ fn schedule(entry: &file::Destination, key: &str, at: &Resolver<'_>) -> Result<S
     Ok(Schedule::new(waits?))
 }
 
-fn egress(entry: &file::Destination, key: &str, at: &Resolver<'_>) -> Result<settings::Egress, Error> {
-    let certificate = at.optional_path(entry.client_certificate.clone(), &format!("{key}.client_certificate"))?;
-    let client_key = at.optional_path(entry.client_key.clone(), &format!("{key}.client_key"))?;
-    let client_certificate = match (certificate, client_key) {
-        (Some(certificate), Some(client_key)) => Some((certificate, client_key)),
-        (None, None) => None,
-        (Some(_), None) => {
-            return Err(at.invalid(format!("{key}.client_key"), "must stand beside `client_certificate`"));
-        }
-        (None, Some(_)) => {
-            return Err(at.invalid(format!("{key}.client_certificate"), "must stand beside `client_key`"));
-        }
-    };
-    Ok(settings::Egress {
-        allow_networks: nets(&entry.allow_networks, &format!("{key}.allow_networks"), at)?,
-        proxy: entry.proxy.clone(),
-        roots: at.paths(&entry.roots, &format!("{key}.roots"))?,
-        client_certificate,
-        connect: at.secs(entry.connect_secs, &format!("{key}.connect_secs"))?,
-        total: at
-            .bounded(entry.total_secs, 1, 30, &format!("{key}.total_secs"))
-            .map(Duration::from_secs)?,
-    })
-}
-
 fn webhook(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result<settings::Webhook, Error> {
     let [url] = <[_; 1]>::try_from(entry.url).map_err(|_| at.invalid(format!("{key}.url"), "must be one URL"))?;
-    let is_https = url.expose().starts_with("https://");
-    if !is_https && !url.expose().starts_with("http://") {
-        return Err(at.invalid(
-            format!("{key}.url"),
-            "must begin with `https://`, or `http://` into `allow_networks`",
-        ));
-    }
-    if !is_https && entry.allow_networks.is_empty() {
-        let why = "is plain HTTP: it goes only into networks that `allow_networks` beside it names";
-        return Err(at.invalid(format!("{key}.url"), why));
-    }
+    let is_https = outward::url(&url, &entry.allow_networks, &format!("{key}.url"), at)?;
     if entry.include_token_number && !is_https {
         return Err(at.invalid(format!("{key}.include_token_number"), "needs an `https://` URL"));
     }

@@ -13,6 +13,7 @@ pub struct Error {
     /// What kind of failure it is.
     pub class: Class,
     problem: String,
+    may_have_arrived: bool,
 }
 
 /// The kinds of failure.
@@ -37,7 +38,22 @@ pub enum Class {
 impl Error {
     pub(super) fn new(class: Class, problem: impl Into<String>) -> Self {
         let problem = problem.into();
-        Error { class, problem }
+        Error {
+            class,
+            problem,
+            may_have_arrived: false,
+        }
+    }
+
+    /// Whether something of the request may have been written: whoever gets this error cannot know what became of it.
+    pub fn may_have_arrived(&self) -> bool {
+        self.may_have_arrived
+    }
+
+    /// The same, after something may have been written.
+    pub(super) fn after_writing(mut self) -> Self {
+        self.may_have_arrived = true;
+        self
     }
 
     pub(super) fn late(what: &str, after: Duration) -> Self {

@@ -16,9 +16,9 @@ use crate::net::pem::{Expiries, File};
 use crate::net::tls::provider;
 use crate::net::verifier::ByClock;
 
-const ROOTS: &str = "destinations.roots";
-const CERTIFICATE: &str = "destinations.client_certificate";
-const KEY: &str = "destinations.client_key";
+const ROOTS: &str = "roots";
+const CERTIFICATE: &str = "client_certificate";
+const KEY: &str = "client_key";
 
 /// One reading of all files.
 pub(super) struct Snapshot {

@@ -426,3 +426,35 @@ fn a_destination_is_looked_at_and_a_forbidden_address_names_the_setting_that_all
     let ran = desk.run(&["check"]);
     line(&ran, "ok", "destination good");
 }
+
+#[test]
+fn a_token_service_is_looked_at_and_a_forbidden_address_names_the_setting_that_allows_it() {
+    let tokenex = |url: &str| {
+        format!(
+            "[lifecycle.tokenex]\nurl = \"{url}\"\ntokenex_id = \"1234567890123456\"\napi_key = \"hunter2\"\n\
+             [[lifecycle.clients]]\ntokenex_id = \"1\"\napi_key_sha256 = \"{}\"\nactions = [\"DELETE_TOKEN\"]\n",
+            "ab".repeat(32)
+        )
+    };
+    let desk = Desk::new();
+    desk.configure(&tokenex("https://test-api.tokenex.com"));
+    let ran = desk.run(&["check"]);
+    line(&ran, "ok", "lifecycle.tokenex");
+    assert!(line(&ran, "ok", "lifecycle.clients").contains("1 of them delete"));
+    desk.configure(&tokenex("https://127.0.0.1:9"));
+    let found = failure(&desk, "lifecycle.tokenex");
+    assert!(
+        found.contains("loopback") && found.contains("allow_networks"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_signing_key_that_is_not_there_is_a_failure() {
+    let mdes = "[lifecycle.mdes]\nurl = \"https://sandbox.api.mastercard.com/mdes\"\nconsumer_key = \"a!b\"\n\
+                signing_key = \"signing.p12\"\n";
+    let desk = Desk::new();
+    desk.configure(mdes);
+    let found = failure(&desk, "lifecycle.mdes.signing_key");
+    assert!(found.contains("signing.p12"), "{found}");
+}

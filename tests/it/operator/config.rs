@@ -4,6 +4,7 @@ use std::path::Path;
 
 use mdes_receiver::config::settings::{ForwardedProof, Payload, Settings};
 use mdes_receiver::config::{self, Error};
+use mdes_receiver::domain::command::{Action, Service};
 use tempfile::TempDir;
 
 const SMALLEST: &str = r#"
@@ -602,4 +603,120 @@ fn a_rabbitmq_destination_is_read_and_what_it_cannot_be_is_named() {
         let refusal = told_by("rabbitmq", keys).refusal();
         assert!(refusal.contains(named), "{refusal}");
     }
+}
+
+/// The smallest file, and this below it.
+fn and(more: &str) -> Operator {
+    operator(&format!("{SMALLEST}{more}\n"))
+}
+
+const TOKENEX: &str = "[lifecycle.tokenex]\nurl = 'https://test-api.tokenex.com/'\ntokenex_id = '1234567890123456'\n\
+                       api_key = '${TOKENEX_API_KEY}'\n";
+const MDES: &str = "[lifecycle.mdes]\nurl = 'https://sandbox.api.mastercard.com/mdes'\nconsumer_key = 'abc!def'\n\
+                    signing_key = 'signing.p12'\nsigning_key_password = 'hunter2'\n";
+
+#[test]
+fn the_contract_of_changing_tokens_is_understood() {
+    let hash = "9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08";
+    let clients = format!(
+        "[[lifecycle.clients]]\ntokenex_id = '1234567890123456'\napi_key_sha256 = '{hash}'\n\
+         [[lifecycle.clients]]\ntokenex_id = '1234567890123456'\napi_key_sha256 = '{}'\n\
+         actions = ['DELETE_TOKEN', 'SUSPEND_TOKEN']\n",
+        "ab".repeat(32)
+    );
+    let settings = and(&format!(
+        "[lifecycle]\nthrough = 'tokenex'\nallow_networks = ['10.0.0.0/8']\n{clients}{TOKENEX}{MDES}"
+    ))
+    .env("TOKENEX_API_KEY", "hunter2")
+    .settings();
+    assert!(!format!("{settings:?}").contains("hunter2"));
+    let lifecycle = settings.lifecycle;
+    assert_eq!(lifecycle.through, Some(Service::TokenEx));
+    assert_eq!(lifecycle.clients[0].api_key_sha256[..2], [0x9f, 0x86]);
+    assert_eq!(lifecycle.clients[0].actions, [Action::Suspend, Action::Resume]);
+    assert_eq!(lifecycle.clients[1].actions, [Action::Delete, Action::Suspend]);
+    let tokenex = lifecycle.tokenex.expect("it is configured");
+    assert_eq!(tokenex.url.expose(), "https://test-api.tokenex.com");
+    assert_eq!(tokenex.api_key.expose(), "hunter2");
+    assert_eq!(
+        tokenex.egress.allow_networks,
+        ["10.0.0.0/8".parse().expect("a network")]
+    );
+    let mdes = lifecycle.mdes.expect("it is configured");
+    assert!(mdes.signing_key.ends_with("signing.p12") && mdes.egress.total.as_secs() == 20);
+}
+
+#[test]
+fn a_lone_service_needs_no_word_about_who_carries_commands_out() {
+    let lifecycle = and(MDES).settings().lifecycle;
+    assert!(lifecycle.through.is_none() && lifecycle.tokenex.is_none() && lifecycle.mdes.is_some());
+}
+
+#[test]
+fn what_changing_tokens_cannot_mean_is_refused_by_its_key() {
+    let client = |lines: &str| format!("{MDES}[[lifecycle.clients]]\ntokenex_id = '1'\n{lines}\n");
+    let hash = format!("api_key_sha256 = '{}'", "ab".repeat(32));
+    let wrong = [
+        ("[lifecycle]\nthrough = 'mdes'".to_owned(), "lifecycle.through"),
+        (
+            format!("{TOKENEX}{MDES}").replace("${TOKENEX_API_KEY}", "hunter2"),
+            "lifecycle.through",
+        ),
+        (
+            client("api_key_sha256 = 'hunter2'"),
+            "lifecycle.clients[0].api_key_sha256",
+        ),
+        (
+            client(&format!("api_key_sha256 = '{}'", "ab".repeat(31))),
+            "lifecycle.clients[0].api_key_sha256",
+        ),
+        (
+            client(&format!("{hash}\n[[lifecycle.clients]]\ntokenex_id = '1'\n{hash}")),
+            "lifecycle.clients[1]",
+        ),
+        (client(&hash).replace(MDES, ""), "lifecycle.clients"),
+        (MDES.replace("https:", "http:"), "lifecycle.mdes.url"),
+        (MDES.replace("https:", "ftp:"), "lifecycle.mdes.url"),
+        (MDES.replace("com/mdes", "com/mdes?key=hunter2"), "lifecycle.mdes.url"),
+        (MDES.replace("abc!def", "abc def"), "lifecycle.mdes.consumer_key"),
+        (
+            TOKENEX
+                .replace("${TOKENEX_API_KEY}", "hunter2\\n")
+                .replace("api_key = 'hunter2\\n'", "api_key = \"hunter2\\n\""),
+            "lifecycle.tokenex.api_key",
+        ),
+        (
+            "[lifecycle]\nconfirm_within = '0s'".to_owned(),
+            "lifecycle.confirm_within",
+        ),
+        ("[lifecycle]\nsends_max = 0".to_owned(), "lifecycle.sends_max"),
+        ("[lifecycle]\ntotal_secs = 31".to_owned(), "lifecycle.total_secs"),
+        (format!("[lifecycle]\ntotal_secs = 25\n{MDES}"), "lifecycle.total_secs"),
+        (
+            "[lifecycle.contract]\nmalformed = 99".to_owned(),
+            "lifecycle.contract.malformed",
+        ),
+        (
+            "[lifecycle.contract]\nwait_secs = 61".to_owned(),
+            "lifecycle.contract.wait_secs",
+        ),
+    ];
+    for (lines, key) in wrong {
+        let refusal = and(&lines).refusal();
+        assert!(
+            refusal.starts_with(&format!("key `{key}` in receiver.toml: ")),
+            "{lines}: {refusal}"
+        );
+    }
+    let delete = client(&format!("{hash}\nactions = ['DELETE']"));
+    assert!(
+        and(&delete)
+            .refusal()
+            .contains("expected one of `SUSPEND_TOKEN`, `RESUME_TOKEN`, `DELETE_TOKEN`")
+    );
+    let near = and("[lifecycle.tokenex]\napikey = 'hunter2'").refusal();
+    assert_eq!(
+        near,
+        "unknown key `lifecycle.tokenex.apikey`: did you mean `lifecycle.tokenex.api_key`?"
+    );
 }
