@@ -10,7 +10,9 @@ use mdes_receiver::domain::id::{CommandId, TokenReference};
 use mdes_receiver::domain::status::Status;
 use mdes_receiver::lifecycle::{Looked, Reply, Request, TokenService, Trouble};
 use mdes_receiver::store::Error;
-use mdes_receiver::store::desk::{Claims, CommandFilter, Desk, KeptCommand, Link, NewCommand, Ordered, Progress, Step};
+use mdes_receiver::store::desk::{
+    Approved, Claims, CommandFilter, Desk, KeptCommand, Link, NewCommand, Ordered, Progress, Step,
+};
 use mdes_receiver::tokenex::wire;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -119,6 +121,8 @@ impl Desk for Carries {
                 why: String::new(),
             },
             asked_by: new.asked_by.clone(),
+            waits: false,
+            approved_by: None,
             answer: None,
             created_at: now,
             updated_at: now,
@@ -127,6 +131,10 @@ impl Desk for Carries {
         self.keep(kept.clone());
         self.carry(kept.clone()).await;
         Ok(Ordered::New(kept))
+    }
+
+    async fn approve(&self, _: CommandId, _: &str) -> Result<Approved, Error> {
+        Ok(Approved::NotWaiting)
     }
 
     async fn command(&self, id: CommandId) -> Result<Option<KeptCommand>, Error> {
