@@ -110,6 +110,7 @@ fn requested(new: &NewCommand) -> Command {
         stage: Stage::Requested,
         baseline: None,
         landed_at: None,
+        otherwise: None,
         sends: 0,
         asks: 0,
         proof: None,
