@@ -189,11 +189,15 @@ impl Case {
         let (service, throttle) = office.service(order.through).ok_or_else(|| not_here(order.through))?;
         throttle.pass().await;
         let asked = timeout(CALL_MAX, service.look(&order.target)).await;
-        let looked = asked.unwrap_or_else(|_| Err(too_late())).inspect_err(|trouble| {
-            self.answer = trouble.words.clone();
-        });
-        let Looked { seen, statement, words } = looked?;
-        self.answer = Some(words);
+        let looked = asked.unwrap_or_else(|_| Err(too_late()));
+        // What was said to a request is what support asks for: no later question takes its place.
+        if self.written.sends == 0 {
+            self.answer = match &looked {
+                Ok(looked) => Some(looked.words.clone()),
+                Err(trouble) => trouble.words.clone(),
+            };
+        }
+        let Looked { seen, statement, .. } = looked?;
         self.learn(order, statement, Some(held.sequence)).await;
         Ok(seen)
     }
