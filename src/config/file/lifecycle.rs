@@ -41,7 +41,7 @@ impl Default for Lifecycle {
             client_certificate: None,
             client_key: None,
             connect_secs: 5,
-            total_secs: 20,
+            total_secs: 15,
             tokenex: None,
             mdes: None,
             clients: Vec::new(),

@@ -16,6 +16,7 @@ use crate::domain::topic::TopicTemplate;
 const NAME_CHARS_MAX: usize = 64;
 const EXCHANGE_BYTES_MAX: usize = 255;
 const TRIES_MAX: usize = 50;
+const TOTAL_SECS_MAX: u64 = 30;
 
 pub(super) fn delivery(delivery: &file::Delivery, at: &Resolver<'_>) -> Result<settings::Delivery, Error> {
     Ok(settings::Delivery {
@@ -65,6 +66,7 @@ fn destination(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result
                 client_key: entry.client_key.as_deref(),
                 connect_secs: entry.connect_secs,
                 total_secs: entry.total_secs,
+                total_secs_max: TOTAL_SECS_MAX,
             },
             key,
             at,

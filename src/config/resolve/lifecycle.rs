@@ -11,6 +11,8 @@ use crate::domain::masked::Secret;
 
 const NAME_CHARS_MAX: usize = 255;
 const WAIT_SECS_MAX: u64 = 60;
+/// A call must have ended when the desk's lease does.
+const TOTAL_SECS_MAX: u64 = 20;
 
 pub(super) fn lifecycle(lifecycle: file::Lifecycle, at: &Resolver<'_>) -> Result<settings::Lifecycle, Error> {
     let egress = egress(&lifecycle, at)?;
@@ -79,6 +81,7 @@ fn egress(lifecycle: &file::Lifecycle, at: &Resolver<'_>) -> Result<settings::Eg
         client_key: lifecycle.client_key.as_deref(),
         connect_secs: lifecycle.connect_secs,
         total_secs: lifecycle.total_secs,
+        total_secs_max: TOTAL_SECS_MAX,
     };
     outward::egress(&written, "lifecycle", at)
 }

@@ -8,8 +8,6 @@ use crate::config::error::Error;
 use crate::config::settings;
 use crate::domain::masked::Secret;
 
-const TOTAL_SECS_MAX: u64 = 30;
-
 /// What is written of a way out.
 pub(super) struct Written<'a> {
     pub(super) allow_networks: &'a [String],
@@ -19,6 +17,8 @@ pub(super) struct Written<'a> {
     pub(super) client_key: Option<&'a str>,
     pub(super) connect_secs: u64,
     pub(super) total_secs: u64,
+    /// As long as whoever calls may wait.
+    pub(super) total_secs_max: u64,
 }
 
 /// The way out that is meant in the table `key`.
@@ -38,7 +38,12 @@ pub(super) fn egress(written: &Written<'_>, key: &str, at: &Resolver<'_>) -> Res
             return Err(at.invalid(format!("{key}.client_certificate"), "must stand beside `client_key`"));
         }
     };
-    let total = at.bounded(written.total_secs, 1, TOTAL_SECS_MAX, &format!("{key}.total_secs"))?;
+    let total = at.bounded(
+        written.total_secs,
+        1,
+        written.total_secs_max,
+        &format!("{key}.total_secs"),
+    )?;
     Ok(settings::Egress {
         allow_networks: nets(written.allow_networks, &format!("{key}.allow_networks"), at)?,
         proxy: written.proxy.cloned(),

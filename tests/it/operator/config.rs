@@ -643,7 +643,7 @@ fn the_contract_of_changing_tokens_is_understood() {
         ["10.0.0.0/8".parse().expect("a network")]
     );
     let mdes = lifecycle.mdes.expect("it is configured");
-    assert!(mdes.signing_key.ends_with("signing.p12") && mdes.egress.total.as_secs() == 20);
+    assert!(mdes.signing_key.ends_with("signing.p12") && mdes.egress.total.as_secs() == 15);
 }
 
 #[test]
@@ -690,8 +690,11 @@ fn what_changing_tokens_cannot_mean_is_refused_by_its_key() {
             "lifecycle.confirm_within",
         ),
         ("[lifecycle]\nsends_max = 0".to_owned(), "lifecycle.sends_max"),
-        ("[lifecycle]\ntotal_secs = 31".to_owned(), "lifecycle.total_secs"),
-        (format!("[lifecycle]\ntotal_secs = 25\n{MDES}"), "lifecycle.total_secs"),
+        ("[lifecycle]\ntotal_secs = 21".to_owned(), "lifecycle.total_secs"),
+        (
+            format!("[callback.limits]\nstop_secs = 15\n{MDES}"),
+            "lifecycle.total_secs",
+        ),
         (
             "[lifecycle.contract]\nmalformed = 99".to_owned(),
             "lifecycle.contract.malformed",
