@@ -3,6 +3,7 @@
 mod client;
 mod contract;
 mod desk;
+mod kept;
 
 use mdes_receiver::domain::command::Target;
 

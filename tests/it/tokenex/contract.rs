@@ -27,10 +27,10 @@ use super::desk::{Carries, Mood, Plays};
 use super::{REFERENCE_ID, SUSPENDED, TOKEN};
 use crate::egress::sink::{Says, Sink, answer};
 
-const ID: &str = "1234567890123456";
-const KEY: &str = "hunter2hunter2hunter2hunter2hunter2hunt";
-const CHANGE: &str = "/v2/NetworkToken/LifecycleManagement";
-const STATUS: &str = "/v2/NetworkToken/GetStatus";
+pub const ID: &str = "1234567890123456";
+pub const KEY: &str = "hunter2hunter2hunter2hunter2hunter2hunt";
+pub const CHANGE: &str = "/v2/NetworkToken/LifecycleManagement";
+pub const STATUS: &str = "/v2/NetworkToken/GetStatus";
 
 /// The contract as it is served, over a desk and a service.
 struct Stand {
@@ -38,7 +38,7 @@ struct Stand {
     desk: Arc<Carries>,
 }
 
-fn client(key: &str, actions: &[Action]) -> LifecycleClient {
+pub fn client(key: &str, actions: &[Action]) -> LifecycleClient {
     let hash = digest::digest(&digest::SHA256, key.as_bytes());
     LifecycleClient {
         tokenex_id: ID.to_owned(),
@@ -103,7 +103,7 @@ impl Stand {
     }
 }
 
-fn post(path: &str, id: &str, key: &str, body: impl Into<Body>) -> Request<Body> {
+pub fn post(path: &str, id: &str, key: &str, body: impl Into<Body>) -> Request<Body> {
     let request = Request::post(path).header("content-type", "application/json");
     let request = request.header("tx-tokenex-id", id).header("tx-apikey", key);
     request.body(body.into()).expect("a request")
