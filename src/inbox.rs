@@ -205,6 +205,7 @@ impl Inbox {
             statements: notification.statements,
             unreadable,
             flags: notification.flags,
+            asked: None,
         }
     }
 
