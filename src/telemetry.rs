@@ -140,11 +140,6 @@ impl Metrics {
             "Reloads of certificates, CRLs and keys by outcome",
             inner.reloads.clone(),
         );
-        r.register(
-            "admin_requests",
-            "Requests under /v1 by outcome: admitted, or why not",
-            inner.admin_requests.clone(),
-        );
         inner.register_deliveries();
         Metrics(Arc::new(inner))
     }
@@ -283,6 +278,8 @@ impl Inner {
         r.register("destination_breaker", text, self.breaker.clone());
         let text = "Commands by action, service and end: confirmed, refused, contradicted, or overdue on the way there";
         r.register("commands", text, self.commands.clone());
+        let text = "Requests under /v1 by outcome: admitted, or why not; tokenex_… of the TokenEx contract";
+        r.register("admin_requests", text, self.admin_requests.clone());
     }
 }
 
