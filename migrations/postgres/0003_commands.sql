@@ -28,7 +28,7 @@ create table commands (
   sends                   bigint      not null default 0 check (sends >= 0),
   leased                  boolean     not null default false,
   claim                   integer     not null default 0 check (claim >= 0),
-  seen                    json        not null default '[]',
+  seen                    jsonb       not null default '[]',
   body                    json        not null,
   answer                  json,
   created_at              timestamptz not null,
@@ -114,17 +114,17 @@ comment on column links.created_at is 'When they were joined';
 -- network tokens of a TokenEx token, a link that names another is none of it.
 create view command_tokens as
 with spoken_of as (
-  select id as command_id, namespace, token_unique_reference
+  select id as command_id, namespace, token_unique_reference, seen
   from commands
   where settled_at is null
   union
-  select commands.id, 'tokenex', links.tokenex_token
+  select commands.id, 'tokenex', links.tokenex_token, commands.seen
   from commands
   join links on links.token_unique_reference = commands.token_unique_reference
   where commands.settled_at is null
     and commands.namespace = 'mdes'
   union
-  select commands.id, 'mdes', links.token_unique_reference
+  select commands.id, 'mdes', links.token_unique_reference, commands.seen
   from commands
   join links on links.tokenex_token = commands.token_unique_reference
   where commands.settled_at is null
@@ -133,14 +133,13 @@ with spoken_of as (
       or links.token_reference_id is null
       or links.token_reference_id = commands.target_reference_id)
 )
-select spoken_of.command_id, spoken_of.namespace, spoken_of.token_unique_reference,
+select command_id, namespace, token_unique_reference,
   coalesce((
     select max((looked ->> 2)::bigint)
-    from json_array_elements(commands.seen) as looked
+    from jsonb_array_elements(spoken_of.seen) as looked
     where looked ->> 0 = spoken_of.namespace
       and looked ->> 1 = spoken_of.token_unique_reference), 0) as seen
-from spoken_of
-join commands on commands.id = spoken_of.command_id;
+from spoken_of;
 
 comment on view command_tokens is 'Each open command with the tokens whose changes speak of it';
 comment on column command_tokens.command_id is 'Which command';

@@ -27,7 +27,7 @@ create table commands (
   claim                   integer     not null default 0 check (claim >= 0),
   seen                    text        not null default '[]' check (json_valid(seen)),
   body                    text        not null check (json_valid(body)),
-  answer                  text        check (json_valid(answer)),
+  answer                  text        check (answer is null or json_valid(answer)),
   created_at              text        not null,
   updated_at              text        not null,
   due_at                  text        not null,
@@ -61,35 +61,35 @@ create table links (
 create unique index links_names on links (token_unique_reference, tokenex_token, coalesce(token_reference_id, ''));
 create index links_tokenex on links (tokenex_token);
 
+-- The sign keeps to what is open: an index of all there ever was is no help.
 create view command_tokens as
 with spoken_of as (
-  select id as command_id, namespace, token_unique_reference
+  select id as command_id, namespace, token_unique_reference, seen
   from commands
   where settled_at is null
   union
-  select commands.id, 'tokenex', links.tokenex_token
+  select commands.id, 'tokenex', links.tokenex_token, commands.seen
   from commands
   join links on links.token_unique_reference = commands.token_unique_reference
   where commands.settled_at is null
-    and commands.namespace = 'mdes'
+    and +commands.namespace = 'mdes'
   union
-  select commands.id, 'mdes', links.token_unique_reference
+  select commands.id, 'mdes', links.token_unique_reference, commands.seen
   from commands
   join links on links.tokenex_token = commands.token_unique_reference
   where commands.settled_at is null
-    and commands.namespace = 'tokenex'
+    and +commands.namespace = 'tokenex'
     and (commands.target_reference_id is null
       or links.token_reference_id is null
       or links.token_reference_id = commands.target_reference_id)
 )
-select spoken_of.command_id, spoken_of.namespace, spoken_of.token_unique_reference,
+select command_id, namespace, token_unique_reference,
   coalesce((
     select max(looked.value ->> 2)
-    from json_each(commands.seen) as looked
+    from json_each(spoken_of.seen) as looked
     where looked.value ->> 0 = spoken_of.namespace
       and looked.value ->> 1 = spoken_of.token_unique_reference), 0) as seen
-from spoken_of
-join commands on commands.id = spoken_of.command_id;
+from spoken_of;
 
 -- What is said in answer to a question of ours applies only if the token has not moved since. A check is changed by
 -- making its table anew.

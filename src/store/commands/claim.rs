@@ -49,6 +49,7 @@ limit $2
 ",
 };
 
+/// What has moved is looked up for each open command: for `exists` a planner might go through all there ever was.
 const READY: Sql = Sql {
     postgres: "\
 -- claim: of each target the first, if it is due or a token of its has moved; the longest due first
@@ -64,13 +65,15 @@ where settled_at is null
       and earlier.place < commands.place)
   and (
     due_at <= $1
-    or not leased and exists (
-      select from command_tokens as watched
+    or not leased and (
+      select change.sequence
+      from command_tokens as watched
       join token_transitions as change
         on change.namespace = watched.namespace
         and change.token_unique_reference = watched.token_unique_reference
         and change.sequence > watched.seen
-      where watched.command_id = commands.id))
+      where watched.command_id = commands.id
+      limit 1) is not null)
 order by due_at, id
 limit $2
 for update of commands skip locked

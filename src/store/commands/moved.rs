@@ -15,21 +15,20 @@ use crate::store::{Error, Transition};
 const MOVED: Sql = Sql {
     postgres: "\
 -- moved: what the tokens of these commands went through since they last looked
-select *
-from (
-  select watched.command_id, change.*,
-    row_number() over (
-      partition by watched.command_id
-      order by change.namespace, change.token_unique_reference, change.sequence) as place
-  from unnest($1) as claimed (id)
-  join command_tokens as watched on watched.command_id = claimed.id
+select claimed.id as command_id, moved.*
+from unnest($1) as claimed (id)
+cross join lateral (
+  select change.*
+  from command_tokens as watched
   join token_transitions as change
     on change.namespace = watched.namespace
     and change.token_unique_reference = watched.token_unique_reference
     and change.sequence > watched.seen
+  where watched.command_id = claimed.id
+  order by change.namespace, change.token_unique_reference, change.sequence
+  limit 100
 ) as moved
-where place <= 100
-order by command_id, place
+order by command_id, namespace, token_unique_reference, sequence
 ",
     sqlite: "\
 -- moved: what the tokens of these commands went through since they last looked

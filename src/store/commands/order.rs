@@ -56,7 +56,7 @@ where watched.command_id = $1
 const LOOKED: Sql = Sql {
     postgres: "\
 -- order: what its tokens went through before is not of its concern
-update commands set seen = $2::json where id = $1
+update commands set seen = $2::jsonb where id = $1
 ",
     sqlite: "\
 -- order: what its tokens went through before is not of its concern

@@ -43,7 +43,7 @@ set
   code = $4,
   why = $5,
   sends = $6,
-  seen = $7::json,
+  seen = $7::jsonb,
   body = $8::json,
   answer = coalesce($9::json, answer),
   leased = $10,
