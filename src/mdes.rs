@@ -6,6 +6,7 @@
 pub mod answer;
 mod envelope;
 mod message;
+pub mod oauth1;
 mod reason;
 
 use std::fmt;
