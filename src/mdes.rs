@@ -4,6 +4,7 @@
 //! no clock, and tells a stranger one thing only about a body that would not open: that it would not.
 
 pub mod answer;
+pub mod client;
 mod envelope;
 mod message;
 pub mod oauth1;
