@@ -4,11 +4,14 @@
 //! It owns the port that the services fit ([`TokenService`]) and knows no wire. A command is on disk before it is sent;
 //! what nobody knows the end of is asked after, never sent again blindly.
 
+pub mod desk;
+
 use async_trait::async_trait;
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use crate::domain::command::{Action, CausedBy, Seen, Service, Target};
-use crate::domain::id::CommandId;
+use crate::domain::id::{CommandId, TokenReference};
 
 /// A token service, as the desk speaks to it. Every call has a deadline of its own.
 #[async_trait]
@@ -94,4 +97,26 @@ pub struct Trouble {
     pub no_such_token: bool,
     /// Its own words, masked, if there were any.
     pub words: Option<Value>,
+}
+
+/// Who takes in what a service said of a token, through the same reading and rules as what Mastercard tells of itself.
+#[async_trait]
+pub trait Listener: Send + Sync {
+    /// On disk after `Ok`. The error is for the log: what it said can be asked for again.
+    async fn learn(&self, answer: Learned) -> Result<(), String>;
+}
+
+/// What a service said of a token.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Learned {
+    /// Which service.
+    pub service: Service,
+    /// Of which token.
+    pub token: TokenReference,
+    /// In its own form; it may hold a number and is sealed before it rests.
+    pub body: bytes::Bytes,
+    /// It answers a question of ours, asked when we held that sequence of the token; `None`: it answers a request.
+    pub asked_at_sequence: Option<u64>,
+    /// When the last byte of it came in.
+    pub received_at: OffsetDateTime,
 }

@@ -18,10 +18,12 @@ use crate::domain::token::{Change, Token, Verdict};
 
 mod batch;
 mod bell;
+mod commands;
 mod deliveries;
 pub mod desk;
 mod error;
 mod events;
+mod links;
 mod memory;
 mod operators;
 pub mod outbox;

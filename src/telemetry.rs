@@ -40,6 +40,13 @@ struct Delivered {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Commanded {
+    action: &'static str,
+    service: &'static str,
+    end: &'static str,
+}
+
 /// What is counted. Cheap to clone; all clones count together.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
@@ -63,6 +70,7 @@ struct Inner {
     delivery_oldest: Family<To, Gauge>,
     destination_paused: Family<To, Gauge>,
     breaker: Family<To, Gauge>,
+    commands: Family<Commanded, Counter>,
     admin_requests: Family<Outcome, Counter>,
 }
 
@@ -89,6 +97,7 @@ impl Metrics {
             delivery_oldest: Family::default(),
             destination_paused: Family::default(),
             breaker: Family::default(),
+            commands: Family::default(),
             admin_requests: Family::default(),
         };
         let r = &mut inner.registry;
@@ -219,6 +228,12 @@ impl Metrics {
             .set(standing.is_paused.into());
     }
 
+    /// A command came to its end, or is `overdue`.
+    pub fn command(&self, action: &'static str, service: &'static str, end: &'static str) {
+        let labels = Commanded { action, service, end };
+        self.0.commands.get_or_create(&labels).inc();
+    }
+
     /// A request under /v1 was `admitted`, or why it was not.
     pub fn admin_request(&self, outcome: &'static str) {
         self.0.admin_requests.get_or_create(&Outcome { outcome }).inc();
@@ -266,6 +281,8 @@ impl Inner {
         r.register("destination_paused", text, self.destination_paused.clone());
         let text = "A destination's breaker: 0 closed, 1 half open, 2 open";
         r.register("destination_breaker", text, self.breaker.clone());
+        let text = "Commands by action, service and end: confirmed, refused, contradicted, or overdue on the way there";
+        r.register("commands", text, self.commands.clone());
     }
 }
 

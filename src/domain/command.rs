@@ -4,11 +4,21 @@
 //! [`Command::after`]: pure, and the same for whoever reports. Instants are compared only with the network's own
 //! instants, never with our clock; our clock says no more than that we have waited long enough to ask.
 
+mod after;
+mod judged;
+mod pace;
+mod ways;
+
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+pub use self::after::{Because, Heard, Next, Then};
+pub use self::pace::Rules;
 use super::id::{CommandId, TokenReference};
 use super::status::Status;
 
@@ -229,9 +239,12 @@ pub struct Command {
     /// The network's instant of its landing, where the service named it.
     #[serde(with = "time::serde::rfc3339::option")]
     pub landed_at: Option<OffsetDateTime>,
+    /// The newest word of the network since it was sent that is newer than the baseline, and not what is wanted.
+    #[serde(default)]
+    pub otherwise: Option<Seen>,
     /// How often it was sent.
     pub sends: u32,
-    /// How often the service was asked since the stage began.
+    /// How often the service was asked or called in vain since the stage began.
     pub asks: u32,
     /// How sure the confirmation is.
     pub proof: Option<Proof>,

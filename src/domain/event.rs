@@ -4,6 +4,7 @@
 //! row. An event is written in the transaction that records the change, and its body never changes after.
 
 mod advice;
+mod command;
 mod subscription;
 mod telling;
 
@@ -17,6 +18,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 pub use self::advice::Advice;
+pub use self::command::OfCommand;
 pub use self::subscription::{Pattern, Subscription};
 pub use self::telling::{Telling, told};
 use super::id::{EventId, Namespace, NotificationId};
@@ -76,6 +78,12 @@ event_types! {
     TokenUnrecognized = "token.unrecognized",
     /// Something was said of a deactivated token as if it lived; nothing was applied.
     TokenAnomaly = "token.anomaly",
+    /// What a command of yours wanted is seen to be so; the change itself is told by the token's own events.
+    CommandConfirmed = "command.confirmed",
+    /// The network says otherwise than a command of yours wanted.
+    CommandContradicted = "command.contradicted",
+    /// What a command of yours wanted was not seen in time; it is being asked after.
+    CommandOverdue = "command.overdue",
     /// Nothing happened: the state of a token as it stands, for a destination that begins.
     TokenSnapshot = "token.snapshot",
     /// Nothing happened: someone tries out a destination. It speaks of no token.
@@ -152,6 +160,9 @@ pub struct EventData {
     pub flags: Vec<Flag>,
     /// What a merchant does now.
     pub advice: Advice,
+    /// The command that it is about; only there if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<OfCommand>,
 }
 
 /// The token as it stands when an attempt is made; it may have moved on since the event.

@@ -20,9 +20,13 @@ use crate::domain::id::{CommandId, TokenReference};
 #[async_trait]
 pub trait Desk: Send + Sync {
     /// Keeps a command, `requested` and due now, and supersedes the older open ones of its target that are not being
-    /// sent just now (those are superseded when their lease ends or they are settled). The same key of the same
-    /// asker with the same order gives the same command; with another order it is [`Ordered::Conflict`].
+    /// sent just now (those are superseded when their lease ends or they are settled). One that waits for approval
+    /// takes nobody's place before it has it. The same key of the same asker with the same order gives the same
+    /// command; with another order it is [`Ordered::Conflict`].
     async fn order(&self, command: &NewCommand) -> Result<Ordered, Error>;
+
+    /// Lets a command go that waits for another operator's approval, as if it were asked for now.
+    async fn approve(&self, id: CommandId, by: &str) -> Result<Approved, Error>;
 
     /// One command.
     async fn command(&self, id: CommandId) -> Result<Option<KeptCommand>, Error>;
@@ -39,13 +43,14 @@ pub trait Desk: Send + Sync {
     async fn steps(&self, id: CommandId) -> Result<Vec<Step>, Error>;
 
     /// Takes open commands that are due, or whose token has moved since they last looked, under a lease; of a target the
-    /// oldest open one alone. With each come the token's applied changes since it last looked (at most 100; then
-    /// again at once).
+    /// oldest open one alone, and none that waits for approval. With each come the token's applied changes since it
+    /// last looked (at most 100; then again at once).
     async fn claim(&self, lease: Duration, limit: u32) -> Result<Claims, Error>;
 
     /// Writes a claimed command as it stands now, with its step and, if it is worth one, its event, in one transaction;
-    /// `false`, and nothing written, if the claim has gone to another, or a newer command took its place. A final
-    /// stage, or [`Progress::due_in`], ends the lease; without either it goes on.
+    /// `false`, and nothing written, if the claim has gone to another or the command has ended, or if it is to be sent
+    /// and its lease has run out; `false`, and it is superseded, if it has not come to its end by itself and there is a
+    /// newer one of its target. A final stage, or [`Progress::due_in`], ends the lease; without either it goes on.
     async fn progress(&self, progress: &Progress) -> Result<bool, Error>;
 
     /// Joins names of one token; a link that is there already is kept as it is. Says how many are new.
@@ -90,6 +95,17 @@ pub enum Ordered {
     Conflict(CommandId),
 }
 
+/// What became of an approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Approved {
+    /// It is due now.
+    Now,
+    /// Who asked for it cannot approve of it.
+    ByTheSame,
+    /// There is no such command, or it waits for nobody.
+    NotWaiting,
+}
+
 /// A command as kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeptCommand {
@@ -97,6 +113,10 @@ pub struct KeptCommand {
     pub command: Command,
     /// Who asked for it.
     pub asked_by: String,
+    /// It waits until another operator approves of it.
+    pub waits: bool,
+    /// Who did.
+    pub approved_by: Option<String>,
     /// The service's own words to the newest attempt, as its client keeps them; masked.
     pub answer: Option<Value>,
     /// When it was asked for.
@@ -154,6 +174,8 @@ pub struct ClaimedCommand {
     pub moved: Vec<Transition>,
     /// Time enough went by for it to be due; else it was woken by `moved` alone.
     pub is_due: bool,
+    /// When it was due, or would have been.
+    pub was_due_at: OffsetDateTime,
 }
 
 /// One step of a claimed command, on its way to disk.
@@ -180,6 +202,6 @@ pub struct Link {
     pub token_unique_reference: String,
     /// TokenEx's token.
     pub tokenex_token: String,
-    /// TokenEx's `tokenReferenceId`, where its token has several network tokens.
+    /// TokenEx's `tokenReferenceId`, where its token has several network tokens; an empty one is none.
     pub token_reference_id: Option<String>,
 }

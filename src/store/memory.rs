@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::bell::Bell;
 use super::deliveries::Act;
+use super::desk::{Approved, Claims, CommandFilter, Desk, KeptCommand, Link, NewCommand, Ordered, Progress, Step};
 use super::outbox::{
     DeliveryFilter, Events, KeptDelivery, KeptDestination, NewRegistration, Outbox, Registered, ReplayFilter, Standing,
     Start, Turn, Turned,
@@ -21,12 +22,12 @@ use super::session::Session;
 use super::sqlite::File;
 use super::{
     Error, KeptNotification, KeptQuarantine, KeptStatement, KeptToken, Migrated, NewQuarantine, QuarantineFilter,
-    Recorded, Recording, Resolution, Store, Transition, deliveries, events, operators, quarantine, record, registering,
-    schema, standing, tokens,
+    Recorded, Recording, Resolution, Store, Transition, commands, deliveries, events, links, operators, quarantine,
+    record, registering, schema, standing, tokens,
 };
 use crate::clock::Clock;
 use crate::config::settings;
-use crate::domain::id::{DeliveryId, NotificationId, QuarantineId, TokenReference};
+use crate::domain::id::{CommandId, DeliveryId, NotificationId, QuarantineId, TokenReference};
 use crate::domain::notification::Windows;
 use crate::domain::token::Registration;
 
@@ -75,7 +76,7 @@ pub async fn open(settings: &settings::Store, clock: Arc<dyn Clock>) -> Result<A
     }))
 }
 
-/// The memory: all three parts of the port over one database.
+/// The memory: all parts of the port over one database.
 pub struct Memory {
     writer: Arc<Pool>,
     /// The same on Postgres.
@@ -383,6 +384,69 @@ impl Roster for Memory {
         let now = self.clock.now();
         self.read(async |session| operators::holder(session, token_hash, now).await)
             .await
+    }
+}
+
+#[async_trait]
+impl Desk for Memory {
+    async fn order(&self, command: &NewCommand) -> Result<Ordered, Error> {
+        let now = self.clock.now();
+        self.write(async |session| commands::order(session, command, now).await)
+            .await
+    }
+
+    async fn approve(&self, id: CommandId, by: &str) -> Result<Approved, Error> {
+        let now = self.clock.now();
+        self.write(async |session| commands::approve(session, id, by, now).await)
+            .await
+    }
+
+    async fn command(&self, id: CommandId) -> Result<Option<KeptCommand>, Error> {
+        self.read(async |session| commands::command(session, id).await).await
+    }
+
+    async fn commands(
+        &self,
+        which: &CommandFilter,
+        before: Option<CommandId>,
+        limit: u32,
+    ) -> Result<Vec<KeptCommand>, Error> {
+        self.read(async |session| commands::page(session, which, before, page(limit)).await)
+            .await
+    }
+
+    async fn steps(&self, id: CommandId) -> Result<Vec<Step>, Error> {
+        self.read(async |session| commands::steps(session, id).await).await
+    }
+
+    async fn claim(&self, lease: Duration, limit: u32) -> Result<Claims, Error> {
+        let now = self.clock.now();
+        self.write(async |session| commands::claim(session, lease, page(limit), now).await)
+            .await
+    }
+
+    async fn progress(&self, progress: &Progress) -> Result<bool, Error> {
+        let now = self.clock.now();
+        self.rung(async |session| commands::progress(session, progress, now).await)
+            .await
+    }
+
+    async fn link(&self, links: &[Link]) -> Result<u64, Error> {
+        let now = self.clock.now();
+        self.write(async |session| links::add(session, links, now).await).await
+    }
+
+    async fn links_of(&self, token: &TokenReference) -> Result<Vec<Link>, Error> {
+        self.read(async |session| links::of(session, token).await).await
+    }
+
+    async fn links(&self, after: Option<&Link>, limit: u32) -> Result<Vec<Link>, Error> {
+        self.read(async |session| links::page(session, after, page(limit)).await)
+            .await
+    }
+
+    async fn unlink(&self, link: &Link) -> Result<bool, Error> {
+        self.write(async |session| links::remove(session, link).await).await
     }
 }
 

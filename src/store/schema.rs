@@ -33,6 +33,14 @@ const STEPS: &[(i64, &str, Sql)] = &[
             sqlite: include_str!("../../migrations/sqlite/0002_outbox.sql"),
         },
     ),
+    (
+        3,
+        "commands",
+        Sql {
+            postgres: include_str!("../../migrations/postgres/0003_commands.sql"),
+            sqlite: include_str!("../../migrations/sqlite/0003_commands.sql"),
+        },
+    ),
 ];
 
 static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(|sql| sql.postgres));

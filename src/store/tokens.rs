@@ -84,7 +84,8 @@ limit $4
 );
 
 row! {
-    struct TransitionRow {
+    /// One applied change, as its columns have it.
+    pub(super) struct TransitionRow {
         sequence: i64,
         kind: String,
         from_status: Option<String>,
@@ -94,6 +95,28 @@ row! {
         changes: JsonText,
         notification_id: Id,
         recorded_at: Stamp,
+    }
+}
+
+impl TransitionRow {
+    /// The change of that token.
+    pub(super) fn transition(self, token: TokenReference) -> Result<Transition, Error> {
+        let place = || {
+            let token = shown(&token.reference);
+            format!("token_transitions.changes of {token}, sequence {}", self.sequence)
+        };
+        Ok(Transition {
+            sequence: self.sequence.unsigned_abs(),
+            changes: self.changes.read(place)?,
+            token,
+            kind: self.kind,
+            from_status: self.from_status.map(Status::from),
+            to_status: self.to_status.map(Status::from),
+            status_at: self.status_at.map(|at| at.0),
+            reason_code: self.reason_code,
+            notification: NotificationId(self.notification_id.0),
+            recorded_at: self.recorded_at.0,
+        })
     }
 }
 
@@ -107,28 +130,7 @@ pub(super) async fn transitions(
     let after = i64::try_from(after).unwrap_or(i64::MAX);
     let token = &reference.reference;
     let rows: Vec<TransitionRow> = fetch!(session, TRANSITIONS, reference.namespace.as_str(), token, after, limit)?;
-    let transition = |row: TransitionRow| {
-        let place = || {
-            format!(
-                "token_transitions.changes of {}, sequence {}",
-                shown(token),
-                row.sequence
-            )
-        };
-        Ok(Transition {
-            token: reference.clone(),
-            sequence: row.sequence.unsigned_abs(),
-            changes: row.changes.read(place)?,
-            kind: row.kind,
-            from_status: row.from_status.map(Status::from),
-            to_status: row.to_status.map(Status::from),
-            status_at: row.status_at.map(|at| at.0),
-            reason_code: row.reason_code,
-            notification: NotificationId(row.notification_id.0),
-            recorded_at: row.recorded_at.0,
-        })
-    };
-    rows.into_iter().map(transition).collect()
+    rows.into_iter().map(|row| row.transition(reference.clone())).collect()
 }
 
 const STATEMENTS: Sql = Sql::same(

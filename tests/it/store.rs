@@ -1,8 +1,10 @@
 //! What a store promises. Each promise is a function, and is kept on both databases.
 
+mod commands;
 mod deliveries;
 mod events;
 mod history;
+mod links;
 mod operators;
 pub mod primary;
 mod quarantine;

@@ -93,6 +93,7 @@ fn event(now: OffsetDateTime) -> Event {
             notification_id: None,
             flags: Vec::new(),
             advice: Advice::None,
+            command: None,
         },
     }
 }

@@ -37,7 +37,24 @@ fn schema(kind: EventType) -> Value {
     }
     data["current"] = Value::from(current);
     data["current"]["description"] = added["properties"]["current"]["description"].clone();
+    about_a_command(&mut schema, kind);
     schema
+}
+
+/// What is about a command says which; nothing else speaks of one.
+fn about_a_command(schema: &mut Value, kind: EventType) {
+    let data = &mut schema["$defs"]["EventData"];
+    if kind.is_of_command() {
+        let description = data["properties"]["command"]["description"].clone();
+        data["properties"]["command"] = json!({ "$ref": "#/$defs/OfCommand", "description": description });
+        data["required"].as_array_mut().expect("names").push(json!("command"));
+        return;
+    }
+    data["properties"].as_object_mut().expect("fields").remove("command");
+    let definitions = schema["$defs"].as_object_mut().expect("definitions");
+    for name in ["OfCommand", "CommandId", "Action", "Service", "Stage", "Proof"] {
+        definitions.remove(name).expect("a command is made of it");
+    }
 }
 
 /// To the one type: its word, and what it means.

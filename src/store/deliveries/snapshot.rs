@@ -183,6 +183,7 @@ fn event(token: TokenRow, now: OffsetDateTime) -> Result<Event, Error> {
             changes: Vec::new(),
             notification_id: None,
             flags: Vec::new(),
+            command: None,
         },
     })
 }

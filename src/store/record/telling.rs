@@ -45,6 +45,7 @@ pub(super) fn told(
             notification_id: Some(hearing.notification),
             flags: decision.flags.iter().copied().collect(),
             advice: telling.advice,
+            command: None,
         };
         (telling.kind, data)
     };

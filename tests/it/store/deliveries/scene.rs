@@ -263,6 +263,7 @@ fn event(kind: EventType, token: Option<&str>, requestor: Option<&str>, now: Off
             notification_id: None,
             flags: Vec::new(),
             advice,
+            command: None,
         },
     }
 }

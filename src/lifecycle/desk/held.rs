@@ -1,0 +1,63 @@
+//! What we hold of a command's token before the service is asked.
+
+use time::OffsetDateTime;
+
+use super::Office;
+use crate::domain::command::{Order, Service};
+use crate::domain::id::{Namespace, TokenReference};
+use crate::store;
+
+/// So many of a token's names are looked up at most.
+const NAMES_MAX: usize = 10;
+
+/// What we hold of a token.
+#[derive(Default)]
+pub(super) struct Held {
+    /// The network's newest instant, by any of its names.
+    pub newest: Option<OffsetDateTime>,
+    /// Its sequence, by the service's name.
+    pub sequence: u64,
+}
+
+impl Held {
+    /// What we hold of the token, by the service's name for it, the asker's, and those that links join to it.
+    pub(super) async fn of(office: &Office, order: &Order) -> Result<Self, store::Error> {
+        let name = named(order);
+        let mut names = vec![name.clone()];
+        let links = office.desk.links_of(&order.token).await?;
+        let is_meant = |reference_id: &Option<String>| {
+            let (one, other) = (reference_id.as_ref(), order.target.reference_id.as_ref());
+            one.zip(other).is_none_or(|(one, other)| one == other)
+        };
+        let linked = links.into_iter().filter(|link| is_meant(&link.token_reference_id));
+        let linked = linked.map(|link| TokenReference::mdes(link.token_unique_reference));
+        for other in std::iter::once(order.token.clone()).chain(linked) {
+            if !names.contains(&other) && names.len() < NAMES_MAX {
+                names.push(other);
+            }
+        }
+        let mut held = Held::default();
+        for one in names {
+            let Some(kept) = office.store.token(&one).await? else {
+                continue;
+            };
+            held.newest = held.newest.max(kept.token.status_at());
+            if one == name {
+                held.sequence = kept.token.sequence;
+            }
+        }
+        Ok(held)
+    }
+}
+
+/// The token as the service names it.
+pub(super) fn named(order: &Order) -> TokenReference {
+    let namespace = match order.through {
+        Service::Mdes => Namespace::Mdes,
+        Service::TokenEx => Namespace::TokenEx,
+    };
+    TokenReference {
+        namespace,
+        reference: order.target.token.clone(),
+    }
+}

@@ -1,0 +1,263 @@
+//! A command is asked for, and let go.
+
+use time::OffsetDateTime;
+
+use super::rows::{CommandRow, Held, json, line, written};
+use super::{look, place, steps};
+use crate::domain::command::{Command, Stage};
+use crate::domain::id::{CommandId, TokenReference};
+use crate::store::Error;
+use crate::store::desk::{Approved, NewCommand, Ordered};
+use crate::store::record::token_reference;
+use crate::store::session::{Session, Sql, execute, fetch};
+use crate::store::values::{Id, Stamp};
+
+const INSERT: Sql = Sql {
+    postgres: "\
+-- order: a command, behind all of its target; nothing, if this key was used before
+insert into commands
+  (id, namespace, token_unique_reference, service, target_token, target_reference_id, target, place, action, forced,
+   asked_by, idempotency_key, waits, stage, why, body, created_at, updated_at, due_at)
+select
+  $1, $2, $3, $4, $5, $6, $7,
+  (select coalesce(max(place), 0) + 1 from commands where target = $7 and settled_at is null),
+  $8, $9, $10, $11, $12, 'requested', $13, $14::json, $15, $15, $15
+on conflict (asked_by, idempotency_key) where idempotency_key is not null do nothing
+returning place
+",
+    sqlite: "\
+-- order: a command, behind all of its target; nothing, if this key was used before
+insert into commands
+  (id, namespace, token_unique_reference, service, target_token, target_reference_id, target, place, action, forced,
+   asked_by, idempotency_key, waits, stage, why, body, created_at, updated_at, due_at)
+select
+  $1, $2, $3, $4, $5, $6, $7,
+  (select coalesce(max(place), 0) + 1 from commands where target = $7 and settled_at is null),
+  $8, $9, $10, $11, $12, 'requested', $13, $14, $15, $15, $15
+where true
+on conflict (asked_by, idempotency_key) where idempotency_key is not null do nothing
+returning place
+",
+};
+
+const STANDING: Sql = Sql::same(
+    "\
+-- order: how far its tokens have come
+select tokens.namespace, tokens.token_unique_reference, tokens.sequence
+from command_tokens as watched
+join tokens
+  on tokens.namespace = watched.namespace
+  and tokens.token_unique_reference = watched.token_unique_reference
+where watched.command_id = $1
+  and tokens.sequence > 0
+",
+);
+
+const LOOKED: Sql = Sql {
+    postgres: "\
+-- order: what its tokens went through before is not of its concern
+update commands set seen = $2::json where id = $1
+",
+    sqlite: "\
+-- order: what its tokens went through before is not of its concern
+update commands set seen = $2 where id = $1
+",
+};
+
+const USED: Sql = Sql::same(
+    "\
+-- order: the command of that key
+select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+from commands
+where asked_by = $1
+  and idempotency_key = $2
+",
+);
+
+/// Keeps a command; see [`crate::store::Desk::order`].
+///
+/// A crash before the commit leaves nothing, and the older ones go on; after it, the same key finds it.
+pub(in crate::store) async fn order(
+    session: &mut Session,
+    new: &NewCommand,
+    now: OffsetDateTime,
+) -> Result<Ordered, Error> {
+    let line = line(new.order.through.as_str(), &new.order.target);
+    place::lock(session, &line).await?;
+    let command = requested(new);
+    let placed = insert(session, new, &command, &line, now).await?;
+    let Some(place) = placed else {
+        return same(session, new).await;
+    };
+    steps::add(session, &[&command], now).await?;
+    look_at_none_before(session, new.id).await?;
+    if !new.needs_approval {
+        place::take(session, &line, place, now).await?;
+    }
+    let kept = look::command(session, new.id).await?;
+    kept.map(Ordered::New)
+        .ok_or_else(|| Error::Conflict("a command went away".to_owned()))
+}
+
+fn requested(new: &NewCommand) -> Command {
+    let why = match new.needs_approval {
+        true => "waits until another operator approves of it",
+        false => "asked for",
+    };
+    Command {
+        id: new.id,
+        order: new.order.clone(),
+        stage: Stage::Requested,
+        baseline: None,
+        landed_at: None,
+        otherwise: None,
+        sends: 0,
+        asks: 0,
+        proof: None,
+        code: None,
+        why: why.to_owned(),
+    }
+}
+
+/// Its place, or nothing if its key was used before.
+async fn insert(
+    session: &mut Session,
+    new: &NewCommand,
+    command: &Command,
+    line: &str,
+    now: OffsetDateTime,
+) -> Result<Option<i64>, Error> {
+    let order = &new.order;
+    let placed: Vec<(i64,)> = fetch!(
+        session,
+        INSERT,
+        Id(new.id.0),
+        order.token.namespace.as_str(),
+        &order.token.reference,
+        order.through.as_str(),
+        &order.target.token,
+        &order.target.reference_id,
+        line,
+        order.action.as_str(),
+        order.forced,
+        &new.asked_by,
+        &new.idempotency_key,
+        new.needs_approval,
+        &command.why,
+        json(command)?,
+        Stamp(now),
+    )?;
+    Ok(placed.first().map(|(place,)| *place))
+}
+
+async fn look_at_none_before(session: &mut Session, id: CommandId) -> Result<(), Error> {
+    let standing: Vec<(String, String, i64)> = fetch!(session, STANDING, Id(id.0))?;
+    let seen = standing.into_iter().map(|(namespace, reference, sequence)| {
+        let token = token_reference(&namespace, reference)?;
+        Ok((token, sequence.unsigned_abs()))
+    });
+    let seen: Result<Vec<(TokenReference, u64)>, Error> = seen.collect();
+    execute!(session, LOOKED, Id(id.0), written(&seen?)).map(drop)
+}
+
+/// The command that this key was first used for.
+async fn same(session: &mut Session, new: &NewCommand) -> Result<Ordered, Error> {
+    let rows: Vec<CommandRow> = fetch!(session, USED, &new.asked_by, &new.idempotency_key)?;
+    let gone = || Error::Conflict("a key's command went away".to_owned());
+    let held = rows.into_iter().next().ok_or_else(gone)?.held()?;
+    Ok(match held.kept.command.order == new.order {
+        true => Ordered::Same(held.kept),
+        false => Ordered::Conflict(held.kept.command.id),
+    })
+}
+
+const LINE: Sql = Sql::same(
+    "\
+-- approve: the line that it stands in
+select target
+from commands
+where id = $1
+",
+);
+
+const WAITING: Sql = Sql {
+    postgres: "\
+-- approve: a command that waits, locked
+select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+from commands
+where id = $1
+  and waits
+for update
+",
+    sqlite: "\
+-- approve: a command that waits
+select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+from commands
+where id = $1
+  and waits
+",
+};
+
+const LET_GO: Sql = Sql {
+    postgres: "\
+-- approve: it is due now, and stands behind all of its target
+update commands
+set
+  waits = false,
+  approved_by = $2,
+  why = $3,
+  body = $4::json,
+  place = (select max(place) + 1 from commands where target = $5 and settled_at is null),
+  updated_at = $6,
+  due_at = $6
+where id = $1
+returning place
+",
+    sqlite: "\
+-- approve: it is due now, and stands behind all of its target
+update commands
+set
+  waits = false,
+  approved_by = $2,
+  why = $3,
+  body = $4,
+  place = (select max(place) + 1 from commands where target = $5 and settled_at is null),
+  updated_at = $6,
+  due_at = $6
+where id = $1
+returning place
+",
+};
+
+/// Lets a command go; see [`crate::store::Desk::approve`]. A crash before the commit leaves it waiting.
+pub(in crate::store) async fn approve(
+    session: &mut Session,
+    id: CommandId,
+    by: &str,
+    now: OffsetDateTime,
+) -> Result<Approved, Error> {
+    let lines: Vec<(String,)> = fetch!(session, LINE, Id(id.0))?;
+    let Some((line,)) = lines.into_iter().next() else {
+        return Ok(Approved::NotWaiting);
+    };
+    place::lock(session, &line).await?;
+    let waiting: Vec<CommandRow> = fetch!(session, WAITING, Id(id.0))?;
+    let waiting: Option<Held> = waiting.into_iter().next().map(CommandRow::held).transpose()?;
+    let Some(waiting) = waiting else {
+        return Ok(Approved::NotWaiting);
+    };
+    if waiting.kept.asked_by == by {
+        return Ok(Approved::ByTheSame);
+    }
+    let command = Command {
+        why: format!("{by} approved of it"),
+        ..waiting.kept.command
+    };
+    let body = json(&command)?;
+    let placed: Vec<(i64,)> = fetch!(session, LET_GO, Id(id.0), by, &command.why, body, &line, Stamp(now))?;
+    steps::add(session, &[&command], now).await?;
+    if let Some((place,)) = placed.first() {
+        place::take(session, &line, *place, now).await?;
+    }
+    Ok(Approved::Now)
+}

@@ -1,0 +1,8 @@
+//! Commands: on disk before they are sent, one at a time for each target, each step under its claim.
+
+mod approving;
+mod claims;
+mod ordering;
+mod scene;
+mod telling;
+mod watching;
