@@ -22,5 +22,6 @@ mod program;
 mod rabbitmq;
 mod simulator;
 mod store;
+mod tokenex;
 mod walk;
 mod world;
