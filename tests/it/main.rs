@@ -3,6 +3,7 @@
 #[macro_use]
 mod support;
 
+mod act;
 mod api;
 mod arrows;
 mod batch;
