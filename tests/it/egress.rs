@@ -6,7 +6,7 @@ mod guard;
 mod proxy;
 mod resolving;
 mod signing;
-mod sink;
+pub mod sink;
 mod snippets;
 mod tls;
 mod verifying;

@@ -14,6 +14,7 @@ mod envelope;
 mod hostile;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod mdes_client;
 #[cfg(feature = "nats")]
 mod nats;
 mod operator;
@@ -22,5 +23,6 @@ mod program;
 mod rabbitmq;
 mod simulator;
 mod store;
+mod tokenex;
 mod walk;
 mod world;
