@@ -15,6 +15,7 @@ mod hostile;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod mdes_client;
+mod learn;
 #[cfg(feature = "nats")]
 mod nats;
 mod operator;
