@@ -114,6 +114,7 @@ impl Desk for Carries {
                 stage: Stage::Requested,
                 baseline: None,
                 landed_at: None,
+                otherwise: None,
                 sends: 0,
                 asks: 0,
                 proof: None,
