@@ -29,7 +29,7 @@ const TOKEN: &str = "DM4MMC00000000013f0c5b0e6d5a4c2f9b7e1a2d3c4b5a697";
 const COMMAND: CommandId = CommandId(Uuid::from_u128(7));
 
 /// A signing key as Mastercard hands it out: PKCS#12.
-fn signing_key(folder: &Path) -> PathBuf {
+pub fn signing_key(folder: &Path) -> PathBuf {
     let keys: serde_json::Value =
         serde_json::from_str(include_str!("fixtures/keys.json")).expect("the fixture is of this shape");
     let bytes = hex::decode(keys["good"]["openssl3.p12"].as_str().expect("hex")).expect("hex");
