@@ -4,3 +4,4 @@ pub mod admin;
 mod body;
 pub mod callback;
 pub mod health;
+pub mod tokenex;

@@ -227,6 +227,7 @@ fn admin_state(
         metrics: metrics.clone(),
         store_is_there: store_is_there.clone(),
         stopping: stopping.clone(),
+        tokenex: None,
     }
 }
 

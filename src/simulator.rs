@@ -12,6 +12,7 @@
 //! | [`play`] | plays scenarios and judges the answers |
 //! | [`load`] | sends many notifications at once and measures |
 //! | [`endpoint`] | the merchant's endpoint: takes what is told, and measures |
+//! | [`services`] | plays the token services, TokenEx and MDES, for whoever changes tokens |
 //! | [`set`] | `--set path=value` |
 //! | [`pki`], [`dev_files`] | a test PKI, and the files of it that `dev` keeps |
 
@@ -28,6 +29,7 @@ pub mod refusal;
 pub mod scenario;
 pub mod seal;
 pub mod sender;
+pub mod services;
 pub mod set;
 pub mod story;
 mod summary;

@@ -34,7 +34,7 @@ use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 
 use self::problem::Problem;
-use super::health;
+use super::{health, tokenex};
 use crate::clock::Clock;
 use crate::config::settings::{Admin, Destination, Limits};
 use crate::lifecycle::ordering::Offered;
@@ -67,15 +67,19 @@ pub struct AdminState {
     pub store_is_there: CancellationToken,
     /// Cancelled when a stop begins: not ready from then on.
     pub stopping: CancellationToken,
+    /// TokenEx's contract, if anybody may use it.
+    pub tokenex: Option<tokenex::Served>,
 }
 
-/// `/livez`, `/readyz`, `/metrics`, and everything under `/v1`; anything else is a plain 404 or 405, a strange Host
+/// `/livez`, `/readyz`, `/metrics`, everything under `/v1`, and TokenEx's contract under `/v2`; anything else is a plain 404 or 405, a strange Host
 /// header a 421.
 pub fn router(state: AdminState, settings: &Admin) -> Router {
     let hosts = Arc::new(Hosts {
         listen: settings.listen,
         names: settings.hosts.clone(),
     });
+    let contract = state.tokenex.clone().map(tokenex::router);
+    let contract = contract.map_or_else(Router::new, |contract| Router::new().nest("/v2", contract));
     Router::new()
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
@@ -83,6 +87,7 @@ pub fn router(state: AdminState, settings: &Admin) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(only_reading)
         .nest("/v1", v1::router(state.clone()))
+        .merge(contract)
         .layer(middleware::from_fn_with_state(hosts, guard))
         .with_state(state)
 }

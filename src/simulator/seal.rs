@@ -163,7 +163,7 @@ impl Sealer {
 }
 
 /// The public key in that file as SubjectPublicKeyInfo, and the bytes that its fingerprint is of.
-fn public_key(file: &[u8]) -> Result<(Vec<u8>, Vec<u8>), SealError> {
+pub(super) fn public_key(file: &[u8]) -> Result<(Vec<u8>, Vec<u8>), SealError> {
     let der = CertificateDer::from_pem_slice(file)
         .map(|certificate| certificate.to_vec())
         .or_else(|_| SubjectPublicKeyInfoDer::from_pem_slice(file).map(|key| key.to_vec()))

@@ -18,6 +18,7 @@ mod playing;
 mod receiver;
 mod sealing;
 mod sending;
+mod services;
 mod telling;
 
 use receiver::Receiver;

@@ -1,6 +1,8 @@
 //! TokenEx: asked by us, and played by us to who was written for it. Loopback only.
 
 mod client;
+mod contract;
+mod desk;
 
 use mdes_receiver::domain::command::Target;
 

@@ -58,6 +58,15 @@ fn agree(lifecycle: &settings::Lifecycle, at: &Resolver<'_>) -> Result<(), Error
             Err(at.invalid("lifecycle.clients", why))
         }
         _ => Ok(()),
+    }?;
+    let deletes = |client: &settings::LifecycleClient| client.actions.contains(&Action::Delete);
+    match lifecycle.clients.iter().position(deletes) {
+        Some(index) if lifecycle.desk.delete_needs_two => {
+            let why = "holds DELETE_TOKEN, and `lifecycle.delete_needs_two` wants another operator's approval, \
+                       for which TokenEx's contract has no words";
+            Err(at.invalid(format!("lifecycle.clients[{index}].actions"), why))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -32,20 +32,36 @@ impl FromStr for Target {
     type Err = BadTarget;
 
     fn from_str(address: &str) -> Result<Self, BadTarget> {
-        let bad = |why| BadTarget {
-            address: address.to_owned(),
-            why,
-        };
         let whole = match address.contains("://") {
             true => address.to_owned(),
             false => format!("https://{address}"),
         };
+        let bad = |why| bad(address, why);
         let base: Uri = whole.parse().map_err(|_| bad("not a URL"))?;
-        if base.scheme() != Some(&Scheme::HTTPS) {
-            return Err(bad("only https has client certificates"));
-        }
         if base.query().is_some() {
             return Err(bad("it has a query"));
+        }
+        let root = base.path().trim_end_matches('/');
+        let path = match root.ends_with(PATH) {
+            true => root.to_owned(),
+            false => format!("{root}{PATH}"),
+        };
+        Target::at(&base, &path, bad)
+    }
+}
+
+impl Target {
+    /// That URL as it stands, with its path and query.
+    pub fn exactly(url: &str) -> Result<Self, BadTarget> {
+        let bad = |why| bad("…", why);
+        let uri: Uri = url.parse().map_err(|_| bad("not a URL"))?;
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        Target::at(&uri, path, bad)
+    }
+
+    fn at(base: &Uri, path: &str, bad: impl Fn(&'static str) -> BadTarget) -> Result<Self, BadTarget> {
+        if base.scheme() != Some(&Scheme::HTTPS) {
+            return Err(bad("only https has client certificates"));
         }
         let authority = base.authority().ok_or_else(|| bad("no host"))?.clone();
         if authority.as_str().contains('@') {
@@ -53,11 +69,6 @@ impl FromStr for Target {
         }
         let host = authority.host().trim_matches(['[', ']']).to_owned();
         let server_name = ServerName::try_from(host.clone()).map_err(|_| bad("not a host name"))?;
-        let root = base.path().trim_end_matches('/');
-        let path = match root.ends_with(PATH) {
-            true => root.to_owned(),
-            false => format!("{root}{PATH}"),
-        };
         let uri = Uri::builder()
             .scheme(Scheme::HTTPS)
             .authority(authority)
@@ -70,6 +81,13 @@ impl FromStr for Target {
             host,
             server_name,
         })
+    }
+}
+
+fn bad(address: &str, why: &'static str) -> BadTarget {
+    BadTarget {
+        address: address.to_owned(),
+        why,
     }
 }
 

@@ -54,6 +54,7 @@ async fn pages(mood: Mood, listen: &str, stopping: CancellationToken) -> Router 
         metrics: Metrics::new(),
         store_is_there,
         stopping,
+        tokenex: None,
     };
     let settings = Admin {
         listen: listen.parse().expect("an address"),

@@ -697,6 +697,13 @@ fn what_changing_tokens_cannot_mean_is_refused_by_its_key() {
             "lifecycle.contract.malformed",
         ),
         (
+            format!(
+                "[lifecycle]\ndelete_needs_two = true\n{}",
+                client(&format!("{hash}\nactions = ['DELETE_TOKEN']"))
+            ),
+            "lifecycle.clients[0].actions",
+        ),
+        (
             "[lifecycle.contract]\nwait_secs = 61".to_owned(),
             "lifecycle.contract.wait_secs",
         ),
