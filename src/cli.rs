@@ -10,11 +10,14 @@ mod dev;
 mod endpoint;
 mod inspect;
 mod keys;
+mod lifecycle;
+mod links;
 mod listen;
 mod migrate;
 mod operators;
 mod output;
 mod quarantine;
+mod rows;
 mod serve;
 pub mod simulate;
 mod token;
@@ -88,6 +91,10 @@ enum Command {
     Deliveries(deliveries::DeliveriesArgs),
     /// Who is told, and how far they are; hold one, or let it go on.
     Destinations(destinations::DestinationsArgs),
+    /// Suspend, resume or delete a token through its token service, and see what became of it.
+    Lifecycle(Box<lifecycle::LifecycleArgs>),
+    /// Which names of MDES and of TokenEx are of one token.
+    Links(links::LinksArgs),
     /// Who may ask the admin API: make a token, or take it away.
     Operators(operators::OperatorsArgs),
     /// Play your own endpoint: take what is told, show it, and measure.
@@ -128,6 +135,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Quarantine(args) => quarantine::run(args, &load(&cli)?, now).await,
         Command::Deliveries(args) => deliveries::run(args, &load(&cli)?).await,
         Command::Destinations(args) => destinations::run(args, || load(&cli)).await,
+        Command::Lifecycle(args) => lifecycle::run(args, &load(&cli)?).await,
+        Command::Links(args) => links::run(args, &load(&cli)?).await,
         Command::Operators(args) => operators::run(args, &load(&cli)?, now).await,
         Command::Endpoint(args) => endpoint::run(args).await,
         Command::Listen(args) => listen::run(args).await,

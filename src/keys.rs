@@ -1,4 +1,5 @@
 //! The decryption key ring: private keys, known by the fingerprints that a sender may name them by.
+//! And the key that signs what we ask of Mastercard, read from the same kinds of file ([`signing_key`]).
 //!
 //! A [`KeyRing`] never changes; [`Keys`] holds the current one and swaps it whole, so that nobody
 //! sees half a reload. Key material leaves this module only as what it unwraps.
@@ -7,15 +8,23 @@ mod file;
 mod key;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
+use aws_lc_rs::rsa::KeyPair;
 
 pub use key::{DecryptionKey, Fingerprint, Unwrapped, Wrapping};
 
 use crate::config::settings::KeyFile;
+use crate::domain::masked::Secret;
+
+/// The RSA key of a file (PKCS#12, PKCS#8 or PKCS#1) that signs. The problem says what is wrong with the file, and
+/// holds nothing of it.
+pub fn signing_key(file: &Path, password: Option<&Secret>) -> Result<KeyPair, String> {
+    file::signing(file, password.map(Secret::expose))
+}
 
 /// Why a key could not be taken in. Names the setting and the file, never what is in it.
 #[derive(Debug, thiserror::Error)]

@@ -5,6 +5,7 @@
 //! what nobody knows the end of is asked after, never sent again blindly.
 
 pub mod desk;
+pub mod ordering;
 
 use async_trait::async_trait;
 use serde_json::Value;

@@ -4,8 +4,10 @@
 //! no clock, and tells a stranger one thing only about a body that would not open: that it would not.
 
 pub mod answer;
+pub mod client;
 mod envelope;
 mod message;
+pub mod oauth1;
 mod reason;
 
 use std::fmt;

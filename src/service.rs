@@ -28,6 +28,7 @@ pub use crate::http::health::ALIVE;
 use crate::inbox::Inbox;
 use crate::inbox::batch::{Batch, Bounds};
 use crate::keys::Keys;
+use crate::lifecycle::ordering::Offered;
 use crate::mdes::Reading;
 use crate::net::file_limit::raise_file_limit;
 use crate::net::listener::{Listener, Security};
@@ -217,6 +218,8 @@ fn admin_state(
     AdminState {
         store: memory.clone(),
         outbox: memory.clone(),
+        desk: memory.clone(),
+        offered: Offered::by(&settings.lifecycle),
         roster: memory.clone(),
         destinations: settings.destinations.clone().into(),
         limits: settings.callback.limits,

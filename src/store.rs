@@ -23,6 +23,7 @@ mod deliveries;
 pub mod desk;
 mod error;
 mod events;
+pub mod linked;
 mod links;
 mod memory;
 mod operators;

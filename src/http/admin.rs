@@ -6,12 +6,14 @@
 
 mod admit;
 mod ask;
+mod commands;
 mod cursor;
 mod deliveries;
 mod destinations;
 mod events;
 mod export;
 mod flow;
+mod links;
 mod problem;
 mod stream;
 mod tokens;
@@ -35,6 +37,8 @@ use self::problem::Problem;
 use super::{health, tokenex};
 use crate::clock::Clock;
 use crate::config::settings::{Admin, Destination, Limits};
+use crate::lifecycle::ordering::Offered;
+use crate::store::desk::SharedDesk;
 use crate::store::{SharedOutbox, SharedRoster, SharedStore};
 use crate::telemetry::Metrics;
 
@@ -45,6 +49,10 @@ pub struct AdminState {
     pub store: SharedStore,
     /// Its events and deliveries.
     pub outbox: SharedOutbox,
+    /// Its commands and links.
+    pub desk: SharedDesk,
+    /// Who carries commands out.
+    pub offered: Offered,
     /// Who may ask.
     pub roster: SharedRoster,
     /// Who is told, by the configuration.

@@ -66,6 +66,13 @@ pub(super) fn load(index: usize, entry: &KeyFile) -> Result<DecryptionKey, Error
         .map_err(|_| private_key("cannot be used for decryption".to_owned()))
 }
 
+/// A key that signs: of the same formats and sizes.
+pub(super) fn signing(file: &Path, password: Option<&str>) -> Result<KeyPair, Problem> {
+    let material = read(file).and_then(|bytes| material(&bytes, password))?;
+    let pkcs8: Pkcs8V1Der = material.private.as_der().map_err(|_| "cannot be read".to_owned())?;
+    KeyPair::from_pkcs8(pkcs8.as_ref()).map_err(|error| refusal(&[error]))
+}
+
 fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let mut bytes = Zeroizing::new(Vec::new());
     std::fs::File::open(file)
@@ -144,9 +151,7 @@ fn only<T>(mut keys: Vec<T>) -> Result<T, Problem> {
     match (keys.len(), keys.pop()) {
         (1, Some(key)) => Ok(key),
         (0, _) => Err("holds no private key".to_owned()),
-        (n, _) => Err(format!(
-            "holds {n} private keys, give each its own [[keys]] entry and file"
-        )),
+        (n, _) => Err(format!("holds {n} private keys, give each its own file and entry")),
     }
 }
 

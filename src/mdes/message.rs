@@ -15,6 +15,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 pub(super) use plaintext::Plaintext;
+pub(super) use token::state;
 
 use super::Reading;
 use super::reason::{Fault, Field, Reason};

@@ -58,7 +58,7 @@ impl Written {
     }
 }
 
-fn given(field: &'static str, text: Option<String>) -> Result<Option<String>, Unfit> {
+pub(super) fn given(field: &'static str, text: Option<String>) -> Result<Option<String>, Unfit> {
     let text = text.filter(|text| !text.is_empty());
     match &text {
         Some(text) if text.len() > TEXT_BYTES_MAX => {
@@ -70,7 +70,7 @@ fn given(field: &'static str, text: Option<String>) -> Result<Option<String>, Un
     }
 }
 
-fn unfit(field: &'static str, why: &str) -> Unfit {
+pub(super) fn unfit(field: &'static str, why: &str) -> Unfit {
     Unfit {
         field,
         why: why.to_owned(),

@@ -3,10 +3,12 @@
 mod caller;
 
 mod admit;
+mod commands;
 mod deliveries;
 mod docs;
 mod events;
 mod export;
+mod links;
 mod listen;
 mod stream;
 mod tokens;

@@ -3,6 +3,7 @@
 #[macro_use]
 mod support;
 
+mod act;
 mod api;
 mod arrows;
 mod batch;
@@ -14,6 +15,7 @@ mod hostile;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod learn;
+mod mdes_client;
 #[cfg(feature = "nats")]
 mod nats;
 mod operator;

@@ -6,5 +6,6 @@ mod command_line;
 mod config;
 mod delivering;
 mod desk;
+mod lifecycle;
 mod operators;
 mod registering;

@@ -23,6 +23,7 @@ macro_rules! promises {
     };
 }
 
+mod dice;
 mod rest;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+pub use self::dice::Dice;
 use mdes_receiver::clock::{ManualClock, SystemClock};
 use mdes_receiver::config::settings;
 use mdes_receiver::domain::masked::Secret;

@@ -4,16 +4,15 @@
 //! leaves whole thousands registered; the same file again changes nothing of them.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, BufReader, IsTerminal, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use csv::{Reader, StringRecord};
 
-use crate::cli::{NOT_WELL, output};
+use crate::cli::{NOT_WELL, output, rows};
 use crate::domain::id::TokenReference;
 use crate::store;
 use crate::store::outbox::{NewRegistration, Outbox, Registered};
@@ -51,7 +50,7 @@ pub(super) async fn run(args: &Import, outbox: &dyn Outbox) -> anyhow::Result<Ex
         counts: Counts::default(),
         shows_progress: io::stderr().is_terminal(),
     };
-    let read = import.read(open(&args.file)?).await;
+    let read = import.read(rows::open(&args.file)?).await;
     import.end_progress();
     read?;
     let counts = &import.counts;
@@ -61,37 +60,6 @@ pub(super) async fn run(args: &Import, outbox: &dyn Outbox) -> anyhow::Result<Ex
     } else {
         ExitCode::from(NOT_WELL)
     })
-}
-
-fn open(file: &Path) -> anyhow::Result<Reader<Box<dyn Read + Send>>> {
-    let input: Box<dyn Read + Send> = if file == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        let opened = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
-        Box::new(BufReader::new(opened))
-    };
-    Ok(csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input))
-}
-
-/// Every column is one of ours, and once; whatever is misspelt would otherwise be lost in silence.
-fn header(reader: &mut Reader<impl Read>) -> anyhow::Result<StringRecord> {
-    let header = reader
-        .headers()
-        .context("line 1: the header line cannot be read")?
-        .clone();
-    for (index, column) in header.iter().enumerate() {
-        if !COLUMNS.contains(&column) || header.iter().take(index).any(|earlier| earlier == column) {
-            let column = output::escaped(column);
-            bail!(
-                "line 1: column `{column}` is not known, or there twice: the columns are {}",
-                COLUMNS.join(",")
-            );
-        }
-    }
-    if !header.iter().any(|column| column == "reference") {
-        bail!("line 1: no column `reference`: the columns are {}", COLUMNS.join(","));
-    }
-    Ok(header)
 }
 
 struct Importing<'a> {
@@ -105,7 +73,7 @@ struct Importing<'a> {
 
 impl Importing<'_> {
     async fn read(&mut self, mut reader: Reader<impl Read>) -> anyhow::Result<()> {
-        let header = header(&mut reader)?;
+        let header = rows::header(&mut reader, &COLUMNS, &["reference"])?;
         let mut record = StringRecord::new();
         loop {
             let line = reader.position().line();
@@ -116,7 +84,7 @@ impl Importing<'_> {
                     self.take(&record, &header, line).await?;
                 }
                 Err(error) if error.is_io_error() => return Err(error).context("the file cannot be read on"),
-                Err(error) => self.wrong(line, broken(&error)),
+                Err(error) => self.wrong(line, rows::broken(&error)),
             }
         }
     }
@@ -125,7 +93,7 @@ impl Importing<'_> {
         let written = record.deserialize::<Written>(Some(header));
         let checked = match written {
             Ok(written) => written.checked().map_err(|unfit| unfit.to_string()),
-            Err(error) => Err(broken(&error).to_owned()),
+            Err(error) => Err(rows::broken(&error).to_owned()),
         };
         let registration = match checked {
             Ok(registration) => registration,
@@ -193,15 +161,6 @@ async fn persistent(outbox: &dyn Outbox, chunk: &[NewRegistration]) -> Result<Ve
         }
     }
     outbox.register(chunk).await
-}
-
-/// What is wrong with a line as CSV, without what stands in it.
-fn broken(error: &csv::Error) -> &'static str {
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths { .. } => "does not have as many fields as the header line",
-        csv::ErrorKind::Utf8 { .. } => "is not UTF-8",
-        _ => "cannot be read as CSV",
-    }
 }
 
 #[derive(Default)]

@@ -8,7 +8,9 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::lifecycle::ordering;
 use crate::store;
+use crate::store::written::Unfit;
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 /// When to try again what we could not do just now.
@@ -92,7 +94,8 @@ impl Problem {
 
     /// No such path.
     pub fn no_such_path() -> Self {
-        let detail = "there are /v1/tokens, /v1/tokens/export, /v1/events, /v1/events/stream, /v1/deliveries and /v1/destinations";
+        let detail = "there are /v1/tokens, /v1/tokens/export, /v1/events, /v1/events/stream, /v1/commands, /v1/links, \
+                      /v1/deliveries and /v1/destinations";
         Problem::new(StatusCode::NOT_FOUND, "no-such-path", "no such path", detail)
     }
 
@@ -167,6 +170,36 @@ impl Problem {
         )
     }
 
+    /// No command of that id.
+    pub fn unknown_command() -> Self {
+        let detail = "no command has that id: `GET /v1/commands` shows those that there are";
+        Problem::new(StatusCode::NOT_FOUND, "unknown-command", "unknown command", detail)
+    }
+
+    /// The names are not joined.
+    pub fn unknown_link() -> Self {
+        let detail = "these names are not joined: `GET /v1/links` shows those that are";
+        Problem::new(StatusCode::NOT_FOUND, "unknown-link", "unknown link", detail)
+    }
+
+    /// An `Idempotency-Key` that stands for something else.
+    pub fn key_used() -> Self {
+        let detail = "this `Idempotency-Key` was used for another command: give each command a key of its own";
+        Problem::new(StatusCode::CONFLICT, "key-used", "the key was used before", detail)
+    }
+
+    /// Two people are needed.
+    pub fn by_the_same() -> Self {
+        let detail = "who asked for it cannot approve of it: another operator can";
+        Problem::new(StatusCode::FORBIDDEN, "by-the-same", "another must approve", detail)
+    }
+
+    /// A command that waits for nobody's approval.
+    pub fn not_waiting() -> Self {
+        let detail = "the command does not wait for approval: `GET /v1/commands/{id}` says how it stands";
+        Problem::new(StatusCode::CONFLICT, "not-waiting", "nothing to approve", detail)
+    }
+
     /// A cursor that we never gave out.
     pub fn unknown_cursor() -> Self {
         let detail = "this cursor was never given out: begin without one, or with the `next` of an earlier page";
@@ -199,6 +232,21 @@ impl Problem {
 
     fn unavailable(kind: &'static str, detail: impl Into<String>) -> Self {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, kind, "not just now", detail).with(RETRY_AFTER, RETRY_AFTER_SECS)
+    }
+}
+
+impl From<Unfit> for Problem {
+    fn from(unfit: Unfit) -> Self {
+        Problem::unfit(unfit.field, unfit.why)
+    }
+}
+
+impl From<ordering::Refused> for Problem {
+    fn from(refused: ordering::Refused) -> Self {
+        match refused {
+            ordering::Refused::Unfit(unfit) => unfit.into(),
+            ordering::Refused::Store(error) => error.into(),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::admit::{Door, admit};
 use super::problem::Problem;
-use super::{AdminState, deliveries, destinations, events, export, stream, tokens};
+use super::{AdminState, commands, deliveries, destinations, events, export, links, stream, tokens};
 use crate::config::settings::{Destination, Limits};
 use crate::http::body::Room;
 
@@ -64,6 +64,11 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(state: AdminState) -> Rou
         .route("/tokens", get(tokens::list).post(tokens::register))
         .route("/tokens/export", get(export::export))
         .route("/tokens/{reference}", get(tokens::show))
+        .route("/tokens/{reference}/commands", post(commands::order))
+        .route("/commands", get(commands::list))
+        .route("/commands/{id}", get(commands::show))
+        .route("/commands/{id}/approve", post(commands::approve))
+        .route("/links", get(links::list).post(links::join).delete(links::part))
         .route("/events", get(events::page))
         .route("/events/stream", get(stream::follow))
         .route("/events/replay", post(events::replay))

@@ -7,10 +7,11 @@ use serde_json::{Map, Value};
 use super::super::reason::{Fault, Field, Reason};
 use super::plaintext::canonical;
 use super::{fields, metadata, timestamp};
+use crate::domain::command::Seen;
 use crate::domain::id::TokenReference;
 use crate::domain::masked;
 use crate::domain::notification::{Flag, Statement};
-use crate::domain::status::Status;
+use crate::domain::status::{Instant, Status};
 use crate::keys::DecryptionKey;
 
 /// Bounds of sanity, far above what the specification allows.
@@ -85,6 +86,22 @@ pub(super) fn read(entry: &Value, index: u32, key: &DecryptionKey) -> Result<Sta
     read_metadata(fields, &mut statement);
     read_unknown(fields, &mut statement);
     Ok(statement)
+}
+
+/// The state alone, as an answer to us says it; `None` if it says none. Suspended by nobody is by nobody knows whom.
+pub(in crate::mdes) fn state(fields: &Map<String, Value>) -> Result<Option<Seen>, Fault> {
+    let mut flags = BTreeSet::new();
+    let Some(status) = status(fields, &mut flags)? else {
+        return Ok(None);
+    };
+    let suspenders = suspenders(fields, &mut flags)?;
+    let is_named = status != Status::Suspended || !suspenders.is_empty();
+    let instant = fields.get("statusTimestamp").and_then(Value::as_str);
+    Ok(Some(Seen {
+        suspended_by: is_named.then_some(suspenders),
+        at: instant.and_then(timestamp::parse).map(Instant::at),
+        status,
+    }))
 }
 
 fn unreadable(why: &'static str) -> Fault {

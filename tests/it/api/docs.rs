@@ -21,7 +21,8 @@ promises!(each_line_of_the_docs_does_what_they_say);
 /// A receiver whose one destination refuses, and has one delivery parked.
 async fn in_need(database: Database) -> World {
     let merchant = Merchant::who(|_| Reaction::Status(500)).await;
-    let desk = Desk::over(database).with(&merchant.destination("orders", "retry_schedule = []"));
+    let desk = super::commands::out_of_reach(Desk::over(database), "delete_needs_two = true");
+    let desk = desk.and(&merchant.destination("orders", "retry_schedule = []"));
     let world = desk.open().await;
     world.ready().await;
     let viewer = Caller::viewer(&world).await;
@@ -35,8 +36,10 @@ async fn in_need(database: Database) -> World {
 
 async fn each_line_of_the_docs_does_what_they_say(database: Database) {
     let world = in_need(database).await;
-    let alice = bearer(&world, "alice", Role::Operator, time::Duration::HOUR).await;
-    std::fs::write(world.desk.path("alice.token"), alice.expose()).expect("a file is written");
+    for name in ["alice", "bob"] {
+        let token = bearer(&world, name, Role::Operator, time::Duration::HOUR).await;
+        std::fs::write(world.desk.path(&format!("{name}.token")), token.expose()).expect("a file is written");
+    }
     let (mut exports, mut asked) = (String::new(), 0);
     for line in lines() {
         match line.split_whitespace().next() {
@@ -118,6 +121,14 @@ fn heard(world: &World, line: &str, output: &Output) {
         Some("tokens") => {
             answer["registered"] == "known" || list("items") == Some(if line.contains("after=") { 1 } else { 2 })
         }
+        Some("tokens/DM4MMC0001/commands" | "tokens/DM4MMC0002/commands") => {
+            answer["asked_by"] == "alice" && answer["why"].is_string()
+        }
+        Some("commands") => list("items") == Some(1),
+        Some("commands/$COMMAND") => answer["action"] == "delete" && answer["waits_for_approval"] == true,
+        Some("commands/$COMMAND/approve") => answer["approved_by"] == "bob",
+        Some("links") if line.contains("DELETE") => answer["removed"] == true,
+        Some("links") => answer["new"] == 1 || list("items") == Some(1),
         Some("tokens/DM4MMC0001") => answer["merchant_reference"] == "card-1" && answer["status"] == "ACTIVE",
         Some("events") if line.contains("types=") => list("items") == Some(0) && answer["next"] == "2",
         Some("events") if line.contains("after=1") => list("items") == Some(1) && answer["more"] == false,
@@ -142,7 +153,7 @@ fn every_path_stands_in_the_docs_and_no_other() {
     let mut there = BTreeSet::new();
     for line in ROUTES.lines().filter_map(|line| line.trim().strip_prefix(".route(\"")) {
         let (path, handlers) = line.split_once('"').expect("a path ends");
-        for (word, method) in [("get(", "GET"), ("post(", "POST")] {
+        for (word, method) in [("get(", "GET"), ("post(", "POST"), ("delete(", "DELETE")] {
             if handlers.contains(word) && path != "/" {
                 there.insert(format!("{method} /v1{path}"));
             }

@@ -12,6 +12,7 @@ use mdes_receiver::config::settings::Admin;
 use mdes_receiver::domain::id::{NotificationId, QuarantineId, TokenReference};
 use mdes_receiver::domain::notification::Windows;
 use mdes_receiver::http::admin::{self, AdminState};
+use mdes_receiver::lifecycle::ordering::Offered;
 use mdes_receiver::store::{
     Error, KeptNotification, KeptQuarantine, KeptStatement, KeptToken, Migrated, NewQuarantine, QuarantineFilter,
     Recorded, Recording, Resolution, Store, Transition,
@@ -44,6 +45,8 @@ async fn pages(mood: Mood, listen: &str, stopping: CancellationToken) -> Router 
     let state = AdminState {
         store: Arc::new(OnlyReady(mood)),
         outbox: nobody_asks.clone(),
+        desk: nobody_asks.clone(),
+        offered: Offered::default(),
         roster: nobody_asks,
         destinations: Arc::new([]),
         limits: crate::door::limits(),

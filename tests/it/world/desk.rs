@@ -58,6 +58,12 @@ impl Desk {
         self
     }
 
+    /// And with these after those.
+    pub fn and(mut self, extra: &str) -> Self {
+        self.extra += extra;
+        self
+    }
+
     /// A path in its folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -9,7 +9,7 @@ use mdes_receiver::store::outbox::{Claimed, DeliveryFilter, Outbox as _, Settlem
 use time::{Duration, OffsetDateTime};
 
 use super::scene::*;
-use crate::support::Database;
+use crate::support::{Database, Dice};
 
 promises!(whatever_two_workers_do_nothing_is_lost_and_the_order_holds);
 
@@ -226,22 +226,5 @@ impl<'a> Run<'a> {
             let is_done = one.state == State::Delivered && one.sent > 0 || one.state == State::Skipped;
             assert!(is_done, "seed {}: {position} is {:?}", self.seed, one.state);
         }
-    }
-}
-
-/// The same seed throws the same (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    fn seeded(seed: u64) -> Self {
-        Dice(seed)
-    }
-
-    fn below(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % sides
     }
 }
