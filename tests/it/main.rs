@@ -14,8 +14,8 @@ mod envelope;
 mod hostile;
 #[cfg(feature = "kafka")]
 mod kafka;
-mod mdes_client;
 mod learn;
+mod mdes_client;
 #[cfg(feature = "nats")]
 mod nats;
 mod operator;
