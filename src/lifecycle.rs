@@ -107,8 +107,8 @@ pub trait Listener: Send + Sync {
     async fn learn(&self, answer: Learned) -> Result<(), String>;
 }
 
-/// What a service said of a token.
-#[derive(Clone, Debug, PartialEq)]
+/// What a service said of a token. No `Debug`: a number may stand in it.
+#[derive(Clone)]
 pub struct Learned {
     /// Which service.
     pub service: Service,

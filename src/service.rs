@@ -3,6 +3,7 @@
 //! It starts while the database is down: the door is open, answers 503, and says not ready
 //! until the store is there.
 
+mod act;
 mod changes;
 mod deliver;
 mod reload;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use axum::Router;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
@@ -35,6 +37,7 @@ use crate::net::listener::{Listener, Security};
 use crate::net::tls::{DoorTls, ServerTls};
 use crate::store::{self, Memory, SharedOutbox, SharedStore};
 use crate::telemetry::Metrics;
+use act::Services;
 use reload::Reloadable;
 pub use reload::Reread;
 use upkeep::{Preparation, measure, prepare, redrive_for_ever};
@@ -75,7 +78,6 @@ impl Service {
         let admin_tls = admin_tls(&settings, &clock)?;
         let (listener, admin_listener) = listeners(&settings, &clock, &metrics)?;
         let (callback_address, admin_address) = (listener.local_addr(), admin_listener.local_addr());
-
         let memory = store::open(&settings.store, clock.clone()).await?;
         let store: SharedStore = memory.clone();
         let outbox: SharedOutbox = memory.clone();
@@ -89,20 +91,22 @@ impl Service {
         let inbox = Arc::new(inbox);
         let destinations = deliver::destinations(&settings, &clock)?;
         let callback = Callback::new(inbox.clone(), callback.clone(), clock.clone(), metrics.clone());
+        let services = Services::load(&settings.lifecycle, &clock)?;
         let stop = CancellationToken::new();
-        let state = admin_state(&settings, &memory, &clock, &metrics, [&there, &stop]);
-        let admin = admin::router(state, &settings.admin);
-        let admin_security = admin_tls.clone().map_or(Security::Plain, Security::ServerTls);
+        let admin = admin_router(&settings, &services, &memory, &clock, &metrics, [&there, &stop]);
         let doors = vec![
             tokio::spawn(listener.serve(Security::Tls(door.clone()), callback.router(), stop.clone())),
-            tokio::spawn(admin_listener.serve(admin_security, admin, stop.clone())),
+            tokio::spawn(admin_listener.serve(security(admin_tls.as_ref()), admin, stop.clone())),
         ];
         let new_keys = Arc::new(Notify::new());
         let span = [&there, &stop];
-        let workers = deliver::start(&settings, &destinations, &inbox, &outbox, &clock, &metrics, span);
+        let mut workers = deliver::start(&settings, &destinations, &inbox, &outbox, &clock, &metrics, span);
+        let office = services.office(&settings, &inbox, &memory, &clock, &metrics);
+        act::start(office, &outbox, span, &mut workers);
         let reloadable = Reloadable {
             door,
             destinations,
+            services,
             admin: admin_tls,
             keys,
             reread,
@@ -115,9 +119,8 @@ impl Service {
             store_is_there.cancel();
             redriver.await;
         };
-        let preparation = preparation(&settings, &memory);
         let helpers = vec![
-            tokio::spawn(prepare(preparation, is_unfit, then)),
+            tokio::spawn(prepare(preparation(&settings, &memory), is_unfit, then)),
             tokio::spawn(measure(memory, clock, metrics.clone(), there)),
             tokio::spawn(async move { outbox.listen().await }),
             tokio::spawn(reloadable.run()?),
@@ -208,14 +211,19 @@ fn listeners(settings: &Settings, clock: &Arc<dyn Clock>, metrics: &Metrics) -> 
     Ok((door, bind("admin.listen", settings.admin.listen)?))
 }
 
-fn admin_state(
+fn security(tls: Option<&Arc<ServerTls>>) -> Security {
+    tls.cloned().map_or(Security::Plain, Security::ServerTls)
+}
+
+fn admin_router(
     settings: &Settings,
+    services: &Services,
     memory: &Arc<Memory>,
     clock: &Arc<dyn Clock>,
     metrics: &Metrics,
     [store_is_there, stopping]: [&CancellationToken; 2],
-) -> AdminState {
-    AdminState {
+) -> Router {
+    let state = AdminState {
         store: memory.clone(),
         outbox: memory.clone(),
         desk: memory.clone(),
@@ -227,8 +235,9 @@ fn admin_state(
         metrics: metrics.clone(),
         store_is_there: store_is_there.clone(),
         stopping: stopping.clone(),
-        tokenex: None,
-    }
+        tokenex: services.served(settings, memory, clock, metrics, stopping),
+    };
+    admin::router(state, &settings.admin)
 }
 
 fn preparation(settings: &Settings, memory: &Arc<Memory>) -> Preparation {

@@ -101,11 +101,8 @@ impl Metrics {
             admin_requests: Family::default(),
         };
         let r = &mut inner.registry;
-        r.register(
-            "handshakes",
-            "Handshakes by outcome: accepted, or why refused",
-            inner.handshakes.clone(),
-        );
+        let text = "Handshakes by outcome: accepted, or why refused";
+        r.register("handshakes", text, inner.handshakes.clone());
         r.register("connections", "Open connections at the door", inner.connections.clone());
         r.register("notifications", "Requests by outcome", inner.notifications.clone());
         r.register(

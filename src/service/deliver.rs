@@ -68,7 +68,7 @@ pub(super) fn start(
 }
 
 /// In a task of its own, which ends with the caller.
-async fn panicked(work: impl Future<Output = ()> + Send + 'static) -> bool {
+pub(super) async fn panicked(work: impl Future<Output = ()> + Send + 'static) -> bool {
     let mut alone = JoinSet::new();
     alone.spawn(work);
     matches!(alone.join_next().await, Some(Err(error)) if error.is_panic())

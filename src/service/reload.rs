@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+use super::act::Services;
 use super::changes::Changes;
 use crate::config::settings::KeyFile;
 use crate::delivery::Destination;
@@ -26,6 +27,7 @@ pub(super) struct Reloadable {
     pub admin: Option<Arc<ServerTls>>,
     pub keys: Arc<Keys>,
     pub destinations: Vec<(String, Arc<dyn Destination>)>,
+    pub services: Services,
     pub reread: Reread,
     /// Rung when the keys were read again.
     pub new_keys: Arc<Notify>,
@@ -67,6 +69,7 @@ impl Reloadable {
                     .iter()
                     .flat_map(|(_, destination)| destination.files()),
             )
+            .chain(self.services.files())
             .chain(config)
             .collect()
     }
@@ -84,6 +87,9 @@ impl Reloadable {
                     .map_err(|why| anyhow::anyhow!("destination {name}: {why}"));
                 self.tell("destinations", outcome);
             }
+        }
+        if let Some(outcome) = self.services.reload() {
+            self.tell("lifecycle.mdes", outcome);
         }
         let keys = (self.reread.keys)().and_then(|files| Ok(self.keys.reload(files)?));
         if keys.is_ok() {

@@ -1,0 +1,148 @@
+//! Changing tokens: the services by the settings, the desk's worker, and TokenEx's contract over the same desk.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::deliver::panicked;
+use crate::clock::Clock;
+use crate::config::settings::{Lifecycle, Settings};
+use crate::domain::command::Rules;
+use crate::http::tokenex::{self, Served};
+use crate::inbox::{self, Inbox};
+use crate::lifecycle::desk::{Office, Throttle, Worker};
+use crate::lifecycle::{Learned, Listener, TokenService};
+use crate::mdes::client::Client;
+use crate::store::{Memory, SharedOutbox};
+use crate::telemetry::Metrics;
+use crate::tokenex::client::TokenEx;
+
+const AFTER_PANIC: Duration = Duration::from_secs(1);
+
+/// Who carries out what is wanted of a token.
+#[derive(Clone, Default)]
+pub(super) struct Services {
+    all: Vec<Arc<dyn TokenService>>,
+    /// The one that lives on files.
+    mdes: Option<Arc<Client>>,
+}
+
+impl Services {
+    /// Those that are configured. What the operator wrote wrong is an error; one that is away is not.
+    pub(super) fn load(settings: &Lifecycle, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let mut services = Services::default();
+        if let Some(tokenex) = &settings.tokenex {
+            services.all.push(Arc::new(TokenEx::load(tokenex, clock.clone())?));
+        }
+        if let Some(mdes) = &settings.mdes {
+            let mdes = Arc::new(Client::load(mdes, clock.clone())?);
+            services.all.push(mdes.clone());
+            services.mdes = Some(mdes);
+        }
+        Ok(services)
+    }
+
+    /// The files that they live on.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        self.mdes.iter().flat_map(|mdes| mdes.files()).collect()
+    }
+
+    /// Reads them again, if there are any; what is bad stays as it was.
+    pub(super) fn reload(&self) -> Option<anyhow::Result<()>> {
+        let mdes = self.mdes.as_ref()?;
+        Some(mdes.reload().map_err(Into::into))
+    }
+
+    /// TokenEx's contract, if anybody may use it and somebody carries it out.
+    pub(super) fn served(
+        &self,
+        settings: &Settings,
+        memory: &Arc<Memory>,
+        clock: &Arc<dyn Clock>,
+        metrics: &Metrics,
+        stopping: &CancellationToken,
+    ) -> Option<Served> {
+        let lifecycle = &settings.lifecycle;
+        let through = tokenex::through(lifecycle)?;
+        (!lifecycle.clients.is_empty()).then(|| Served {
+            desk: memory.clone(),
+            looks: Arc::new(self.all.clone()),
+            through,
+            clients: lifecycle.clients.clone(),
+            contract: lifecycle.contract,
+            limits: settings.callback.limits,
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            stopping: stopping.clone(),
+        })
+    }
+
+    /// What the desk works with, if there is any service.
+    pub(super) fn office(
+        &self,
+        settings: &Settings,
+        inbox: &Arc<Inbox>,
+        memory: &Arc<Memory>,
+        clock: &Arc<dyn Clock>,
+        metrics: &Metrics,
+    ) -> Option<Arc<Office>> {
+        let desk = settings.lifecycle.desk;
+        let throttled = |one: &Arc<dyn TokenService>| (one.clone(), Throttle::new(desk.calls_per_second));
+        let office = Office {
+            desk: memory.clone(),
+            store: memory.clone(),
+            services: self.all.iter().map(throttled).collect(),
+            listener: inbox.clone(),
+            rules: Rules {
+                confirm_within: desk.confirm_within,
+                sends_max: desk.sends_max,
+            },
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        };
+        (!self.all.is_empty()).then(|| Arc::new(office))
+    }
+}
+
+/// Starts the desk among the workers, if there is any; it begins once the store is there, and ends softly when the stop comes.
+pub(super) fn start(
+    office: Option<Arc<Office>>,
+    outbox: &SharedOutbox,
+    [store_is_there, stop]: [&CancellationToken; 2],
+    workers: &mut JoinSet<()>,
+) {
+    let Some(office) = office else {
+        return;
+    };
+    let bell = outbox.bell();
+    let (store_is_there, stop) = (store_is_there.clone(), stop.clone());
+    workers.spawn(async move {
+        if stop.run_until_cancelled(store_is_there.cancelled()).await.is_none() {
+            return;
+        }
+        // A defect of ours must not leave what is wanted undone: what it held is taken up when its lease ends.
+        while panicked(Worker::new(office.clone(), bell.clone()).run(stop.clone())).await {
+            tracing::error!("the desk's worker panicked; another one begins");
+            let _ = stop.run_until_cancelled(tokio::time::sleep(AFTER_PANIC)).await;
+        }
+    });
+}
+
+#[async_trait]
+impl Listener for Inbox {
+    async fn learn(&self, answer: Learned) -> Result<(), String> {
+        let learned = inbox::Learned {
+            service: answer.service,
+            token: answer.token,
+            body: answer.body,
+            asked_at_sequence: answer.asked_at_sequence,
+            received_at: answer.received_at,
+        };
+        let learned = Inbox::learn(self, learned).await;
+        learned.map(drop).map_err(|error| error.to_string())
+    }
+}
