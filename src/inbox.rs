@@ -4,6 +4,7 @@
 //! and can read again later through the same door.
 
 pub mod batch;
+mod learn;
 mod redrive;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+pub use learn::{Learned, Unlearned};
 pub use redrive::{RedriveReport, Redriven};
 
 use crate::clock::Clock;
@@ -205,6 +207,7 @@ impl Inbox {
             statements: notification.statements,
             unreadable,
             flags: notification.flags,
+            asked: None,
         }
     }
 

@@ -33,6 +33,14 @@ pub struct Reading {
     pub envelope: settings::Envelope,
 }
 
+impl Reading {
+    /// The same rules, for a body that must not come sealed.
+    pub fn unsealed(self) -> Self {
+        let payload = settings::Payload::Plain;
+        Reading { payload, ..self }
+    }
+}
+
 /// A body that was understood, at least in part.
 #[derive(Debug)]
 pub struct Read {

@@ -155,5 +155,9 @@ alter table token_statements add constraint token_statements_verdict_check
 
 comment on column token_statements.verdict is 'What became of it: advanced (a transition), unchanged, stale, untimed, anomaly, late (an answer to a question of ours, after the token had moved)';
 
+comment on table notifications is 'What Mastercard sent, or a service answered us, and we could read, sealed; one row per notification, however often it was told';
+comment on column notifications.peer is 'The name that the sender''s certificate bore; mdes or tokenex: it answered a request of ours';
+comment on column notifications.peer_certificate is 'SHA-256 of the sender''s certificate, hex; or that there was none, since it answered a request of ours';
+
 -- A program that cannot read the events of commands would park them.
 update schema_info set version = 3, oldest_program = 3;

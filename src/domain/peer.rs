@@ -1,10 +1,13 @@
-//! Who spoke to us: the identity that a client certificate proved.
+//! Who spoke to us: the identity that a client certificate proved, or whom we asked.
 
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-/// A peer whose certificate chained to a configured root and bore an allowed name.
+/// What stands for the certificate of who answered a request of ours.
+pub const ANSWERED: &str = "none: it answered a request of ours";
+
+/// A peer whose certificate chained to a configured root and bore an allowed name; or a service that we called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peer {
     /// The allowed name that the certificate bore, for example `ws.mastercard.com`.
@@ -13,6 +16,18 @@ pub struct Peer {
     pub organization: Option<String>,
     /// Where the connection came from (behind a balancer: what the balancer said).
     pub address: SocketAddr,
-    /// SHA-256 of the certificate's DER form, lower-case hex.
+    /// SHA-256 of the certificate's DER form, lower-case hex; or [`ANSWERED`].
     pub certificate_sha256: String,
+}
+
+impl Peer {
+    /// The service of that name, which we called; where it stands is its client's own affair.
+    pub fn called(service: &str) -> Self {
+        Peer {
+            name: service.to_owned(),
+            organization: None,
+            address: SocketAddr::from(([0, 0, 0, 0], 0)),
+            certificate_sha256: ANSWERED.to_owned(),
+        }
+    }
 }

@@ -2,8 +2,9 @@
 //!
 //! Each part of it takes the greatest statement heard, in a total order that does not depend on
 //! arrival; so that any order and any repetition of timed statements ends in the same token.
-//! The one door is [`Token::after`].
+//! The door is [`Token::after`]; answers to questions of ours come by [`Token::answered`].
 
+mod answers;
 mod rules;
 mod said;
 mod verdict;
@@ -14,10 +15,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
+pub use self::answers::Asked;
 pub use self::verdict::{Change, Decision, Verdict};
 use super::id::{ContentHash, NotificationId, TokenReference};
 use super::notification::FieldName;
 use super::status::{Instant, Status};
+use answers::Contrary;
 use said::{Register, Said};
 
 /// Why what we hold may not be the truth; such a token is worth asking after.
@@ -64,6 +67,16 @@ pub struct Token {
     fields: BTreeMap<FieldName, Register>,
     number_in: Option<NotificationId>,
     latest: Option<ContentHash>,
+    /// The first answer that it lives, against DEACTIVATED.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    contrary: Option<Contrary>,
+    /// A DEACTIVATED that is no newer than this was answered against.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "time::serde::rfc3339::option"
+    )]
+    survived: Option<OffsetDateTime>,
 }
 
 impl Token {
@@ -78,6 +91,8 @@ impl Token {
             fields: BTreeMap::new(),
             number_in: None,
             latest: None,
+            contrary: None,
+            survived: None,
         }
     }
 

@@ -13,6 +13,7 @@ mod envelope;
 mod hostile;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod learn;
 #[cfg(feature = "nats")]
 mod nats;
 mod operator;

@@ -1,5 +1,6 @@
 //! What a store promises. Each promise is a function, and is kept on both databases.
 
+mod answers;
 mod commands;
 mod deliveries;
 mod events;

@@ -19,9 +19,9 @@ pub struct Telling {
     pub changes: Vec<Change>,
 }
 
-/// What a merchant is told of a statement that made `decision` of `before`. A repeat tells nothing.
+/// What a merchant is told of a statement that made `decision` of `before`. A repeat tells nothing, nor does an answer that came too late.
 pub fn told(before: &Token, decision: &Decision, registration: Option<&Registration>) -> Vec<Telling> {
-    if decision.verdict == Verdict::Repeat {
+    if matches!(decision.verdict, Verdict::Repeat | Verdict::Late) {
         return Vec::new();
     }
     let observed = before.is_unheard() && registration.is_none();

@@ -11,7 +11,7 @@ use crate::domain::notification::{Flag, Hearing, Statement, TOKEN_NUMBER, Window
 use crate::domain::status::{Instant, Status};
 
 /// What happened to the status part.
-enum Heard {
+pub(super) enum Heard {
     Nothing,
     Taken,
     TooOld,
@@ -38,26 +38,7 @@ impl Token {
         let mut changes = self.status_changes_to(&token);
         changes.extend(token.hear_metadata(statement, instant, hearing));
         token.latest = Some(statement.hash);
-
-        let verdict = match heard {
-            _ if !changes.is_empty() => Verdict::Advanced,
-            Heard::Woke => Verdict::Anomaly,
-            Heard::TooOld => Verdict::Stale,
-            Heard::CannotOrder => Verdict::Untimed,
-            Heard::Nothing | Heard::Taken => Verdict::Unchanged,
-        };
-        if matches!(heard, Heard::TooOld) {
-            flags.insert(Flag::StaleStatus);
-        }
-        if verdict == Verdict::Advanced {
-            token.sequence += 1;
-        }
-        Decision {
-            token,
-            verdict,
-            changes,
-            flags,
-        }
+        decided(token, &heard, changes, flags)
     }
 
     fn after_repeat(&self, statement: &Statement, flags: BTreeSet<Flag>) -> Decision {
@@ -82,6 +63,7 @@ impl Token {
             suspended_by: statement.suspended_by.clone(),
             instant,
             reason_code: statement.reason_code.clone(),
+            bar: None,
         };
         let undated = match flags.contains(&Flag::FromTheFuture) {
             true => Doubt::FromTheFuture,
@@ -92,7 +74,11 @@ impl Token {
             .timed
             .as_ref()
             .is_some_and(|held| held.status == Status::Deactivated);
+        if deactivates {
+            self.contrary = None;
+        }
         match () {
+            () if deactivates && self.has_survived(&said) => Heard::TooOld,
             () if deactivated && !deactivates => self.hear_life_after_deactivation(&said, flags),
             () if said.instant.is_none() && !deactivates => self.hear_untimed(said, undated),
             () => self.hear_timed(said, undated, flags),
@@ -188,7 +174,12 @@ impl Token {
         Heard::Woke
     }
 
-    fn hear_metadata(&mut self, statement: &Statement, instant: Option<Instant>, hearing: &Hearing) -> Vec<Change> {
+    pub(super) fn hear_metadata(
+        &mut self,
+        statement: &Statement,
+        instant: Option<Instant>,
+        hearing: &Hearing,
+    ) -> Vec<Change> {
         let mut changes = Vec::new();
         for (field, value) in &statement.metadata {
             let held = self.fields.get(field);
@@ -221,7 +212,7 @@ impl Token {
         changes
     }
 
-    fn status_changes_to(&self, now: &Token) -> Vec<Change> {
+    pub(super) fn status_changes_to(&self, now: &Token) -> Vec<Change> {
         let change = |field: &str, from: Option<Value>, to: Option<Value>| {
             (from != to).then(|| Change {
                 field: field.to_owned(),
@@ -244,8 +235,31 @@ impl Token {
     }
 }
 
+/// What became of a statement, as a whole.
+pub(super) fn decided(mut token: Token, heard: &Heard, changes: Vec<Change>, mut flags: BTreeSet<Flag>) -> Decision {
+    let verdict = match heard {
+        _ if !changes.is_empty() => Verdict::Advanced,
+        Heard::Woke => Verdict::Anomaly,
+        Heard::TooOld => Verdict::Stale,
+        Heard::CannotOrder => Verdict::Untimed,
+        Heard::Nothing | Heard::Taken => Verdict::Unchanged,
+    };
+    if matches!(heard, Heard::TooOld) {
+        flags.insert(Flag::StaleStatus);
+    }
+    if verdict == Verdict::Advanced {
+        token.sequence += 1;
+    }
+    Decision {
+        token,
+        verdict,
+        changes,
+        flags,
+    }
+}
+
 /// The statement's instant, unless it lies too far ahead of the time of receipt.
-fn readable(
+pub(super) fn readable(
     statement: &Statement,
     hearing: &Hearing,
     windows: &Windows,

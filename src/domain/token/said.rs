@@ -16,26 +16,41 @@ pub(super) struct Said {
     pub suspended_by: BTreeSet<String>,
     pub instant: Option<Instant>,
     pub reason_code: Option<String>,
+    /// It is an answer, and only what is newer than this takes over: the newest instant that was held when it came.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "time::serde::rfc3339::option"
+    )]
+    pub bar: Option<OffsetDateTime>,
 }
 
 impl Said {
-    /// The total order of the rules: DEACTIVATED absorbs, then the instant, then strictness, then the word.
+    /// The total order of the rules: DEACTIVATED absorbs, then the instant, then strictness, then the word. Nothing of
+    /// its own instant exceeds an answer.
     pub fn rank(&self) -> (bool, Option<OffsetDateTime>, u8, &str) {
+        let strictness = match self.bar {
+            Some(_) => u8::MAX,
+            None => self.status.strictness(),
+        };
         (
             self.status == Status::Deactivated,
             self.standing(),
-            self.status.strictness(),
+            strictness,
             self.status.as_str(),
         )
     }
 
     pub fn standing(&self) -> Option<OffsetDateTime> {
-        self.instant.map(|instant| instant.standing_for(&self.status))
+        let own = self.instant.map(|instant| instant.standing_for(&self.status));
+        self.bar.or(own)
     }
 
     /// The two may be of one instant and do not say the same.
     pub fn ties_with(&self, other: &Said) -> bool {
         let same_instant = match (self.instant, other.instant) {
+            // An answer settles what was said of its instant.
+            _ if self.bar.is_some() || other.bar.is_some() => false,
             (Some(a), Some(b)) => a.may_equal(b),
             _ => false,
         };

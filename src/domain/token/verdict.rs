@@ -24,6 +24,8 @@ pub enum Verdict {
     Anomaly,
     /// It had been heard before, within the retry window.
     Repeat,
+    /// It answered a question of ours, and the token had moved since we asked: nothing of it was applied.
+    Late,
 }
 
 impl Verdict {
@@ -36,6 +38,7 @@ impl Verdict {
             Verdict::Untimed => "untimed",
             Verdict::Anomaly => "anomaly",
             Verdict::Repeat => "repeat",
+            Verdict::Late => "late",
         }
     }
 }

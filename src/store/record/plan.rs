@@ -11,7 +11,7 @@ use crate::domain::event::{EventData, EventType};
 use crate::domain::id::{ContentHash, NotificationId, QuarantineId, TokenReference};
 use crate::domain::notification::{Flag, Hearing, Statement, UnreadableToken, Windows};
 use crate::domain::status::Status;
-use crate::domain::token::{Change, Verdict};
+use crate::domain::token::{Asked, Change, Verdict};
 use crate::store::outbox::Standing;
 use crate::store::{Error, Outcome, Recorded, Recording};
 
@@ -117,10 +117,12 @@ impl<'a> Plan<'a> {
             .get_mut(&statement.token)
             .ok_or_else(|| Error::Conflict("a token's row went away".to_owned()))?;
 
-        let entry = held.hear(statement, hearing, self.windows);
+        let entry = held.hear(statement, hearing, recording.asked.as_ref(), self.windows);
         let outcome = entry.outcome();
         match (entry.verdict, before) {
             (Verdict::Repeat, Some((_, line))) => *self.repeats.entry(line).or_default() += 1,
+            // Nothing of it was applied: who says the same as a statement is heard for the first time.
+            (Verdict::Late, _) => self.journal.push(entry),
             _ => {
                 self.remember(statement.token.clone(), received_at, entry.line());
                 self.journal.push(entry);
@@ -149,9 +151,18 @@ impl<'a> Plan<'a> {
 }
 
 impl Held {
-    fn hear<'a>(&mut self, statement: &'a Statement, hearing: Hearing, windows: &Windows) -> Entry<'a> {
+    fn hear<'a>(
+        &mut self,
+        statement: &'a Statement,
+        hearing: Hearing,
+        asked: Option<&Asked>,
+        windows: &Windows,
+    ) -> Entry<'a> {
         let token = &self.standing.token;
-        let mut decision = token.after(statement, &hearing, windows);
+        let mut decision = match asked {
+            Some(asked) => token.answered(statement, &hearing, asked, windows),
+            None => token.after(statement, &hearing, windows),
+        };
         if token.is_unheard() && self.standing.registration.is_none() {
             decision.flags.insert(Flag::Unregistered);
         }

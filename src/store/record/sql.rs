@@ -80,6 +80,7 @@ join token_statements as journal
   and journal.token_unique_reference = asked.token_unique_reference
   and journal.statement_hash = asked.statement_hash
 where received_at between since and until
+  and verdict <> 'late'
 ",
     sqlite: "\
 -- record: which statements the journal holds within the retry window
@@ -91,6 +92,7 @@ join token_statements as journal
   and journal.token_unique_reference = value ->> 'token_unique_reference'
   and statement_hash = unhex(value ->> 'statement_hash')
 where received_at between value ->> 'since' and value ->> 'until'
+  and verdict <> 'late'
 ",
 };
 

@@ -215,6 +215,7 @@ async fn record(store: &SharedStore, statements: &[Statement]) {
             statements: vec![statement.clone()],
             unreadable: Vec::<(QuarantineId, UnreadableToken)>::new(),
             flags: BTreeSet::new(),
+            asked: None,
         })
         .collect();
     store

@@ -109,6 +109,7 @@ pub fn told(request_id: &str, statements: Vec<Statement>) -> Recording {
         statements,
         unreadable: Vec::new(),
         flags: BTreeSet::new(),
+        asked: None,
     }
 }
 

@@ -1,0 +1,143 @@
+//! Answers: what the network says of a token when we ask.
+//!
+//! An answer is how the token stands now, not what became of it some time. So it may settle what statements leave in
+//! doubt, and says so without an instant of its own too; but only if the token has not moved since we asked. Of
+//! DEACTIVATED it takes two that agree, or one that a person vouches for.
+
+use serde::{Deserialize, Serialize};
+
+use super::rules::{Heard, decided, readable};
+use super::said::Said;
+use super::{Decision, Doubt, Token, Verdict};
+use crate::domain::id::NotificationId;
+use crate::domain::notification::{Flag, Hearing, Statement, Windows};
+use crate::domain::status::{Instant, Status};
+
+/// A question of ours, as far as its answer is judged by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The token's sequence when we asked.
+    pub sequence: u64,
+    /// A person vouches for the answer.
+    pub vouched: bool,
+}
+
+/// An answer that waits for another that agrees.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Contrary {
+    status: Status,
+    notification: NotificationId,
+}
+
+impl Token {
+    /// The token after this answer to a question of ours, and what became of it.
+    ///
+    /// Pure, as [`Token::after`]. If the token has moved since we asked, nothing of the answer applies: ask again.
+    /// Otherwise it settles ties and marks, and with another that agrees (or a person) even DEACTIVATED; where
+    /// nothing is in doubt an instant that is older than what we hold is as stale as in any statement. Who does
+    /// not name suspenders leaves them as they are.
+    pub fn answered(&self, statement: &Statement, hearing: &Hearing, asked: &Asked, windows: &Windows) -> Decision {
+        let mut flags = statement.flags.clone();
+        if self.sequence != asked.sequence {
+            return Decision {
+                token: self.clone(),
+                verdict: Verdict::Late,
+                changes: Vec::new(),
+                flags,
+            };
+        }
+        let mut token = self.clone();
+        let instant = readable(statement, hearing, windows, &mut flags);
+        let heard = match statement.status.clone() {
+            Some(status) => token.hear_answer(self.said_in(statement, status, instant), asked, hearing),
+            None => Heard::Nothing,
+        };
+        if matches!(heard, Heard::Woke) {
+            flags.insert(Flag::WokeAfterDeactivation);
+        }
+        let mut changes = self.status_changes_to(&token);
+        // What is metadata without an instant in a statement is how it stands now in an answer: no doubt.
+        let doubts = token.doubts.clone();
+        changes.extend(token.hear_metadata(statement, instant, hearing));
+        token.doubts = doubts;
+        token.latest = Some(statement.hash);
+        decided(token, &heard, changes, flags)
+    }
+
+    /// What the answer says, with what it leaves as it is.
+    fn said_in(&self, statement: &Statement, status: Status, instant: Option<Instant>) -> Said {
+        let same = self.said().filter(|held| held.status == status);
+        let mut suspended_by = statement.suspended_by.clone();
+        if suspended_by.is_empty()
+            && let Some(held) = same
+        {
+            suspended_by.clone_from(&held.suspended_by);
+        }
+        let reason_code = statement.reason_code.clone();
+        Said {
+            reason_code: reason_code.or_else(|| same.and_then(|held| held.reason_code.clone())),
+            status,
+            suspended_by,
+            instant,
+            bar: None,
+        }
+    }
+
+    fn hear_answer(&mut self, said: Said, asked: &Asked, hearing: &Hearing) -> Heard {
+        let is_gone = self.is_gone();
+        let deactivates = said.status == Status::Deactivated;
+        let newest = self.timed.as_ref().and_then(Said::standing);
+        let agrees = self
+            .said()
+            .is_some_and(|held| held.status == said.status && held.suspended_by == said.suspended_by);
+        let is_newer = said.standing() > newest;
+        let is_older = said.standing().is_some() && said.standing() < newest;
+        match () {
+            () if is_gone && !deactivates && !self.is_believed(&said, asked, hearing) => {
+                return self.wait_for_another(said, hearing);
+            }
+            () if is_older && !is_gone && !deactivates && !agrees && self.doubts.is_empty() => return Heard::TooOld,
+            () => {}
+        }
+        self.doubts.clear();
+        self.contrary = None;
+        if agrees && !is_newer && self.untimed.is_none() {
+            return Heard::Taken;
+        }
+        let newest = newest.max(said.standing());
+        if is_gone && !deactivates {
+            self.survived = newest;
+        }
+        self.untimed = None;
+        self.timed = Some(Said {
+            bar: newest.filter(|_| !is_newer),
+            ..said
+        });
+        Heard::Taken
+    }
+
+    fn is_gone(&self) -> bool {
+        self.status() == Some(&Status::Deactivated)
+    }
+
+    /// Another answer said the same, or a person vouches for it.
+    fn is_believed(&self, said: &Said, asked: &Asked, hearing: &Hearing) -> bool {
+        let agrees =
+            |contrary: &Contrary| contrary.status == said.status && contrary.notification != hearing.notification;
+        asked.vouched || self.contrary.as_ref().is_some_and(agrees)
+    }
+
+    fn wait_for_another(&mut self, said: Said, hearing: &Hearing) -> Heard {
+        self.contrary = Some(Contrary {
+            status: said.status,
+            notification: hearing.notification,
+        });
+        self.doubts.insert(Doubt::WokeAfterDeactivation);
+        Heard::Woke
+    }
+
+    /// It speaks of an end that was answered against.
+    pub(super) fn has_survived(&self, said: &Said) -> bool {
+        said.standing().is_some() && said.standing() <= self.survived
+    }
+}
