@@ -26,7 +26,7 @@ pub(super) async fn start(listen: SocketAddr, signing: &Pair) -> anyhow::Result<
         signing_certificate: Some(certificate),
         ..Settings::default()
     };
-    Ok(Services::start(settings).await.context("--services")?)
+    Services::start(settings).await.context("--services")
 }
 
 /// What the receiver must be told to use them.

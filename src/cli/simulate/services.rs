@@ -40,9 +40,9 @@ pub struct ServicesArgs {
     /// Where to listen: on loopback
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9643")]
     listen: SocketAddr,
-    /// Make up the same names again, and leave the same things to chance
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// Make up the same names again, and leave the same things to chance (default: others each time)
+    #[arg(long)]
+    seed: Option<u64>,
     /// How many tokens there are at first
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(0..=1_000))]
     tokens: u16,
@@ -123,7 +123,7 @@ impl ServicesArgs {
         };
         let settings = Settings {
             listen: self.listen,
-            seed: self.seed,
+            seed: self.seed.unwrap_or(now.unix_timestamp_nanos() as u64),
             signing_certificate: Some(read("--signing-certificate", &certificate)?),
             alternatives: self.alternative.iter().copied().collect(),
             idempotent_suspend: self.idempotent_suspend,

@@ -411,11 +411,7 @@ async fn another_key_is_not_believed_and_without_a_certificate_nobody_is() {
         ..stranger
     };
     let parts = swapped.parts(&there, &body);
-    assert_eq!(
-        swapped.send(&there, &swapped.header(&parts), &body).await.0,
-        401,
-        "{address}"
-    );
+    assert_eq!(swapped.send(&there, &swapped.header(&parts), &body).await.0, 401);
     let nobody = Caller {
         street: Street::quiet().await,
         ..swapped
