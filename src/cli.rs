@@ -122,9 +122,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             serve::run(load(&cli)?, file, move || Ok(load(&cli)?.keys)).await
         }
         Command::Dev(args) => {
-            let (files, mut flags) = args.settings(now)?;
+            let (beside, mut flags) = args.settings(now).await?;
             flags.extend(cli.settings.clone());
-            dev::run(args, files, load_with(&cli, &flags)?).await
+            dev::run(args, beside, load_with(&cli, &flags)?).await
         }
         Command::Simulate(args) => simulate::run(args, now).await,
         Command::Migrate => migrate::run(&load(&cli)?).await,

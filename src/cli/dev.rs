@@ -3,6 +3,7 @@
 //! Makes what is missing under `certs/dev/`, runs the receiver in this process, plays Mastercard against
 //! its real door, and shows what became of each notification. Nothing it makes opens a real door.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use anyhow::Context;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::cli::simulate::show;
+use crate::cli::simulate::{services, show};
 use crate::clock::{Clock, SystemClock};
 use crate::config::settings::Settings;
 use crate::domain::id::TokenReference;
@@ -22,9 +23,12 @@ use crate::simulator::play::{Mastercard, Played};
 use crate::simulator::scenario;
 use crate::simulator::seal::{Sealer, Style};
 use crate::simulator::sender::{Deadlines, Http, Identity, Sender, Target};
+use crate::simulator::services::Services;
 use crate::simulator::story::{Say, Story};
-use crate::store::SharedStore;
+use crate::store::{self, SharedStore};
 use crate::telemetry;
+
+mod beside;
 
 /// How long the receiver may take to be ready.
 const READY_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
@@ -38,16 +42,22 @@ pub struct DevArgs {
     /// Where the certificates and keys of this desk are kept, made once and used again
     #[arg(long, value_name = "FOLDER", default_value = "certs/dev")]
     certificates: PathBuf,
+    /// Where the token services are played, so that tokens can be suspended and resumed; not with --once
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9643")]
+    services: SocketAddr,
+}
+
+/// Who is there beside the receiver.
+pub struct Beside {
+    files: DevFiles,
+    services: Option<Services>,
 }
 
 impl DevArgs {
-    /// Makes the files, and says what the configuration must be: `--setting`s of the caller's go over these.
-    pub fn settings(&self, now: OffsetDateTime) -> anyhow::Result<(DevFiles, Vec<(String, String)>)> {
-        let files = dev_files::ensure(&self.certificates, now)?;
-        let path = |path: &Path| -> anyhow::Result<String> {
-            let path = std::path::absolute(path)?;
-            Ok(path.to_str().context("the path is not UTF-8")?.to_owned())
-        };
+    /// Makes the files, plays the token services (unless `--once`), and says what the configuration must be:
+    /// `--setting`s of the caller's go over these.
+    pub async fn settings(&self, now: OffsetDateTime) -> anyhow::Result<(Beside, Vec<(String, String)>)> {
+        let mut files = dev_files::ensure(&self.certificates, now)?;
         let key = format!(
             "[{{ private_key = {:?}, certificate = {:?} }}]",
             path(&files.decryption.private_key)?,
@@ -61,13 +71,29 @@ impl DevArgs {
             ("keys", key),
             ("log.filter", "warn".to_owned()),
         ];
-        let settings = settings.map(|(key, value)| (key.to_owned(), value));
-        Ok((files, settings.to_vec()))
+        let mut settings = settings.map(|(key, value)| (key.to_owned(), value)).to_vec();
+        let services = match self.once {
+            true => None,
+            false => {
+                let (signing, made) = dev_files::signing(&self.certificates, now)?;
+                files.made.extend(made);
+                let services = beside::start(self.services, &signing).await?;
+                settings.extend(beside::lifecycle(&services, path(&signing.private_key)?));
+                Some(services)
+            }
+        };
+        Ok((Beside { files, services }, settings))
     }
 }
 
+fn path(path: &Path) -> anyhow::Result<String> {
+    let path = std::path::absolute(path)?;
+    Ok(path.to_str().context("the path is not UTF-8")?.to_owned())
+}
+
 /// Runs the receiver, plays the six scenarios against it, and stays up until Ctrl-C (unless `--once`).
-pub async fn run(args: &DevArgs, files: DevFiles, settings: Settings) -> anyhow::Result<ExitCode> {
+pub async fn run(args: &DevArgs, beside: Beside, settings: Settings) -> anyhow::Result<ExitCode> {
+    let Beside { files, services } = beside;
     telemetry::init_logs(&settings.log);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     for name in &files.made {
@@ -78,10 +104,14 @@ pub async fn run(args: &DevArgs, files: DevFiles, settings: Settings) -> anyhow:
         file: None,
         keys: Box::new(move || Ok(keys.clone())),
     };
+    let store_settings = settings.store.clone();
     let service = Service::start(settings, clock.clone(), reread).await?;
     ready(service.store()).await?;
     println!("door    https://{}", service.callback_address);
     println!("admin   http://{}/readyz", service.admin_address);
+    if let Some(services) = &services {
+        println!("played  http://{}/tokens (TokenEx and MDES)", services.address());
+    }
 
     let now = clock.now();
     let mut story = Story::new(
@@ -91,14 +121,23 @@ pub async fn run(args: &DevArgs, files: DevFiles, settings: Settings) -> anyhow:
     let target: Target = format!("https://{}", service.callback_address).parse()?;
     let mastercard = mastercard(&files, target.clone())?;
     let passed = play_life(&mastercard, &mut story, service.store()).await?;
-    if args.once {
+    let Some(services) = services else {
         service.stop().await;
         return Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE });
-    }
+    };
 
+    let links = store::open(&store_settings, clock.clone()).await?;
+    let door = services::door(
+        target.clone(),
+        &files.client,
+        &files.ca.certificate,
+        &files.decryption.certificate,
+    )?;
+    services.notify_mdes(door);
+    let tokens = beside::tokens(&services, &links, story.token_unique_reference()).await?;
     let body = args.certificates.join("notification.json");
     std::fs::write(&body, mastercard.sealed(Say::Suspended(&["ISSUER"]), &mut story)?)?;
-    print!("{}", try_it(&files, &body, &target));
+    print!("{tokens}{}", try_it(&files, &body, &target));
     tokio::signal::ctrl_c().await?;
     println!("\nstopping");
     service.stop().await;

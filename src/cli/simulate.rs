@@ -19,13 +19,17 @@ use crate::simulator::set::Edit;
 use crate::simulator::story::Story;
 
 mod args;
+pub(super) mod services;
 pub(super) mod show;
 
 pub use args::Args;
-use args::read;
+use args::{Playing, read};
 
 /// Does what the arguments say. The exit code is 0 if every answer was as expected.
 pub async fn run(args: &Args, now: OffsetDateTime) -> anyhow::Result<ExitCode> {
+    if let Some(Playing::Services(args)) = &args.playing {
+        return services::run(args, now).await;
+    }
     if args.list {
         print!("{}", show::list());
         return Ok(ExitCode::SUCCESS);

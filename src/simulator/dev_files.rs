@@ -92,6 +92,21 @@ pub fn ensure(folder: &Path, now: OffsetDateTime) -> Result<DevFiles, DevFilesEr
     Ok(DevFiles { made, ..files })
 }
 
+/// Afterwards there is a key to sign calls to MDES with, and its certificate; says which files were made.
+pub fn signing(folder: &Path, now: OffsetDateTime) -> Result<(Pair, Vec<String>), DevFilesError> {
+    fs::create_dir_all(folder).map_err(|cause| failed(folder, cause))?;
+    let mut made = Vec::new();
+    let pair = Pair {
+        certificate: folder.join("signing.pem"),
+        private_key: folder.join("signing.key"),
+    };
+    if !pair.holds(None, now)? {
+        let issued = pki::decryption_key(DECRYPTION_KEY_BITS, "mdes-receiver dev signing key");
+        pair.write_issued(&issued, &mut made)?;
+    }
+    Ok((pair, made))
+}
+
 impl Pair {
     fn authority(&self, name: &str, now: OffsetDateTime, made: &mut Vec<String>) -> Result<Authority, DevFilesError> {
         if self.holds(None, now)?

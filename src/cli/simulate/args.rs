@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use super::services::ServicesArgs;
 use crate::simulator::load;
 use crate::simulator::scenario::{self, Scenario};
 use crate::simulator::seal::{Aes, Fingerprint, Oaep, Sealer, Style};
@@ -16,7 +17,10 @@ use crate::simulator::set::Edit;
 /// Scenarios are played in the order given; `life` stands for the six of a token's life, `all` for every one.
 /// The exit code is 0 if every answer was as expected, 1 if not. Nothing is sent to anyone but --to.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
+    #[command(subcommand)]
+    pub(super) playing: Option<Playing>,
     /// What to play (see --list)
     #[arg(value_name = "SCENARIO", required_unless_present_any = ["list", "body", "load"], conflicts_with_all = ["body", "load"])]
     pub(super) scenarios: Vec<String>,
@@ -89,6 +93,13 @@ pub struct Args {
     /// Stop the load after so many seconds in any case
     #[arg(long, value_name = "SECONDS", default_value_t = 600, requires = "load", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(super) load_deadline: u64,
+}
+
+/// What else is played.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Playing {
+    /// Play the token services, TokenEx and MDES, for whoever changes tokens
+    Services(Box<ServicesArgs>),
 }
 
 fn fingerprint(text: &str) -> Result<Fingerprint, std::convert::Infallible> {

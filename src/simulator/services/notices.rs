@@ -210,7 +210,7 @@ impl Outbox {
     async fn try_door(&self, door: &Door, body: &Bytes) {
         for tried in 1..=TRIES_MAX {
             let answer = door.sender.send(body.clone()).await;
-            let is_taken = answer.as_ref().is_ok_and(|answer| is_accepted(answer));
+            let is_taken = answer.as_ref().is_ok_and(is_accepted);
             let again = tried < TRIES_MAX && answer.as_ref().map_or(true, |answer| answer.status >= 500);
             if is_taken || !again {
                 let answer = answer.map(|answer| answer.status).map_err(|error| error.to_string());

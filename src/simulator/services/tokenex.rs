@@ -137,7 +137,7 @@ async fn lifecycle_management(desk: &Arc<Desk>, body: &[u8]) -> Result<Outcome, 
         }
     };
     Ok(desk
-        .carry_out(&asked, do_it, |how| answers::spoiled(desk, how, &network))
+        .carry_out(&asked, do_it, |how| answers::spoiled(desk, how, network))
         .await)
 }
 
@@ -166,7 +166,7 @@ async fn get_status(desk: &Arc<Desk>, body: &[u8]) -> Result<Outcome, Refusal> {
     };
     let network = |code| Network::of(desk, code);
     Ok(desk
-        .carry_out(&asked, do_it, |how| answers::spoiled(desk, how, &network))
+        .carry_out(&asked, do_it, |how| answers::spoiled(desk, how, network))
         .await)
 }
 

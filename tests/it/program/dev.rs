@@ -61,9 +61,14 @@ async fn a_taken_port_is_told_with_what_to_do() {
 #[tokio::test]
 async fn its_curl_line_is_one_that_works_and_ctrl_c_ends_it() {
     let folder = empty_folder();
-    let mut dev = Process::start(folder.path(), &[&["dev"], &PORTS[..]].concat());
+    let mut dev = Process::start(
+        folder.path(),
+        &[&["dev", "--services", "127.0.0.1:0"], &PORTS[..]].concat(),
+    );
     dev.printed("the last line", |line| line.starts_with("Ctrl-C stops.").then_some(()))
         .await;
+    let output = dev.output();
+    assert_eq!(output.matches("  ACTIVE\n").count(), 3, "tokens to suspend:\n{output}");
     for _ in 0..2 {
         let (status, body) = pasted(folder.path(), &dev.output());
         assert_eq!(status, "200", "{body}");
@@ -94,9 +99,9 @@ async fn once(folder: &Path, more: &[&str]) -> Once {
     }
 }
 
-/// Runs the `curl` of this output by a shell, as it stands; a file of settings makes curl tell the status as well.
+/// Runs the `curl` that sends a notification by a shell, as it stands; a file of settings makes curl tell the status as well.
 fn pasted(folder: &Path, output: &str) -> (String, String) {
-    let from = output.find("\ncurl ").expect("it prints a curl line");
+    let from = output.find("\ncurl --cacert ").expect("it prints a curl line");
     let line = output[from..].trim_start().split("\n\n").next().expect("it ends");
     let home = empty_folder();
     std::fs::write(

@@ -14,6 +14,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 mod faults;
+mod mdes;
+mod notices;
 mod script;
 mod tokenex;
 
