@@ -1,6 +1,5 @@
 //! Words for scenes: what is wanted, what the network says of itself, and the desk at its work.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -220,7 +219,7 @@ impl Listener for Ear {
 async fn record(store: &SharedStore, token: &str, seen: &Seen, now: time::OffsetDateTime) {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let statement = Statement {
-        suspended_by: seen.suspended_by.clone().unwrap_or_else(BTreeSet::new),
+        suspended_by: seen.suspended_by.clone().unwrap_or_default(),
         instant: seen.at.map(|at| Instant::new(at, false)),
         ..said(token, seen.status.as_str(), "11:00")
     };
