@@ -63,6 +63,7 @@ pub struct Service {
     batch: JoinHandle<()>,
     workers: JoinSet<()>,
     unfit: oneshot::Receiver<store::Error>,
+    store_is_there: CancellationToken,
     stop: CancellationToken,
     stop_within: Duration,
 }
@@ -79,8 +80,7 @@ impl Service {
         let (listener, admin_listener) = listeners(&settings, &clock, &metrics)?;
         let (callback_address, admin_address) = (listener.local_addr(), admin_listener.local_addr());
         let memory = store::open(&settings.store, clock.clone()).await?;
-        let store: SharedStore = memory.clone();
-        let outbox: SharedOutbox = memory.clone();
+        let (store, outbox): (SharedStore, SharedOutbox) = (memory.clone(), memory.clone());
         let (batch, worker) = Batch::start(store.clone(), bounds(&settings), clock.clone(), metrics.clone());
         // Cancelled once the store is: what needs it begins then, and not at its next look.
         let store_is_there = CancellationToken::new();
@@ -121,7 +121,7 @@ impl Service {
         };
         let helpers = vec![
             tokio::spawn(prepare(preparation(&settings, &memory), is_unfit, then)),
-            tokio::spawn(measure(memory, clock, metrics.clone(), there)),
+            tokio::spawn(measure(memory, clock, metrics.clone(), there.clone())),
             tokio::spawn(async move { outbox.listen().await }),
             tokio::spawn(reloadable.run()?),
         ];
@@ -137,6 +137,7 @@ impl Service {
             batch: worker,
             workers,
             unfit,
+            store_is_there: there,
             stop,
             stop_within: settings.callback.limits.stop,
         })
@@ -150,6 +151,11 @@ impl Service {
     /// The inbox, for who runs the service in process.
     pub fn inbox(&self) -> &Arc<Inbox> {
         &self.inbox
+    }
+
+    /// Returns once the store is prepared: what comes from then on is recorded, and told to every destination.
+    pub async fn prepared(&self) {
+        self.store_is_there.cancelled().await;
     }
 
     /// Returns once it is clear that this program may not run on the store's schema, with a sentence that says what

@@ -106,7 +106,7 @@ pub async fn run(args: &DevArgs, beside: Beside, settings: Settings) -> anyhow::
     };
     let store_settings = settings.store.clone();
     let service = Service::start(settings, clock.clone(), reread).await?;
-    ready(service.store()).await?;
+    ready(&service).await?;
     println!("door    https://{}", service.callback_address);
     println!("admin   http://{}/readyz", service.admin_address);
     if let Some(services) = &services {
@@ -144,16 +144,10 @@ pub async fn run(args: &DevArgs, beside: Beside, settings: Settings) -> anyhow::
     Ok(ExitCode::SUCCESS)
 }
 
-async fn ready(store: &SharedStore) -> anyhow::Result<()> {
-    let mut last = String::new();
-    let polled = tokio::time::timeout(READY_WITHIN, async {
-        while let Err(error) = store.ready().await {
-            last = error.to_string();
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    });
-    let outcome = polled.await;
-    outcome.with_context(|| format!("the store is not ready after {READY_WITHIN:?}: {last}"))
+/// The log says why it is not, meanwhile.
+async fn ready(service: &Service) -> anyhow::Result<()> {
+    let prepared = tokio::time::timeout(READY_WITHIN, service.prepared()).await;
+    prepared.with_context(|| format!("the store is not ready after {READY_WITHIN:?}: see the log above"))
 }
 
 fn mastercard(files: &DevFiles, target: Target) -> anyhow::Result<Mastercard> {

@@ -39,6 +39,12 @@ pub struct World {
     pub service: Service,
 }
 
+/// Waits until the store is there for this service.
+pub async fn ready(service: &Service) {
+    let prepared = tokio::time::timeout(PATIENCE, service.prepared()).await;
+    prepared.expect("the store is prepared");
+}
+
 impl World {
     /// The service with everything by default.
     pub async fn over(database: Database) -> Self {
@@ -49,7 +55,7 @@ impl World {
 
     /// Waits until the store is.
     pub async fn ready(&self) {
-        eventually("the store is ready", || async { self.store().ready().await.is_ok() }).await;
+        ready(&self.service).await;
     }
 
     /// The memory.

@@ -80,9 +80,11 @@ pub(super) async fn tokens(services: &Services, memory: &Arc<Memory>, told_of: &
     for line in names(&services.shown()) {
         text += &format!("  {line}\n");
     }
+    // As it was called, since it need not be on the path.
+    let program = std::env::args().next().unwrap_or_else(|| "mdes-receiver".to_owned());
     text += &format!(
         "\nSuspend one, in another terminal:\n\n\
-         mdes-receiver --config config/dev.toml lifecycle suspend {last} --wait\n\n\
+         {program} --config config/dev.toml lifecycle suspend {last} --wait\n\n\
          Let an issuer hold it too, and see that your own resume is not enough:\n\n\
          curl http://{}/tokens -H 'content-type: application/json' \\\n  \
          -d '{{\"do\": \"hold\", \"name\": \"{last}\", \"by\": \"ISSUER\"}}'\n",

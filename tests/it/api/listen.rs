@@ -7,7 +7,7 @@ use standardwebhooks::Webhook;
 use super::caller::{bearer, say};
 use crate::program::process::Process;
 use crate::support::Database;
-use crate::world::{Merchant, Reaction, Told, World, eventually, sealed, statement};
+use crate::world::{Merchant, Reaction, Told, World, eventually, ready, sealed, statement};
 
 const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
@@ -110,6 +110,7 @@ async fn what_happened_while_it_was_away_is_forwarded_too(database: Database) {
     let address = world.service.admin_address.to_string();
     world.service.stop().await;
     let elsewhere = world.desk.replica().await;
+    ready(&elsewhere).await;
     let resumed = sealed(
         &world.desk.sealer(),
         "meanwhile",

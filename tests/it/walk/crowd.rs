@@ -7,7 +7,7 @@ use mdes_receiver::simulator::sender::Sender;
 use tokio::task::JoinSet;
 
 use crate::support::Database;
-use crate::world::{Desk, World, body, sealed, statement};
+use crate::world::{Desk, World, body, ready, sealed, statement};
 
 promises!(sixty_four_senders_at_once_are_all_answered_and_leave_no_gap);
 
@@ -96,6 +96,7 @@ async fn two_replicas_told_crosswise_of_the_same_tokens_lose_nothing() {
     let world = Desk::over(Database::postgres().await).open().await;
     world.ready().await;
     let second = world.desk.replica().await;
+    ready(&second).await;
     let sealer = Arc::new(world.desk.sealer());
     let mut senders = JoinSet::new();
     for sender in 0..SENDERS {
@@ -120,6 +121,7 @@ async fn a_notification_told_to_two_replicas_at_once_is_one_notification() {
     let world = Desk::over(Database::postgres().await).open().await;
     world.ready().await;
     let second = world.desk.replica().await;
+    ready(&second).await;
     let (here, there) = (world.sender(), world.desk.sender(second.callback_address));
     for n in 0..40 {
         let (token, status, at) = nth(n);
