@@ -1,7 +1,7 @@
 //! MDES, asked: suspend, unsuspend, delete, getToken, searchTokens.
 //!
 //! It fits the desk's port. Each call is one POST of JSON, signed; the bytes that are sent are the bytes that were
-//! hashed. It retries nothing: what its answers mean is for [`heard`], what follows from them for the desk.
+//! hashed. It retries nothing: what its answers mean is for `heard`, what follows from them for the desk.
 
 mod ask;
 mod heard;

@@ -1,7 +1,7 @@
 //! TokenEx: six methods under `/v2/NetworkToken/`, and the list of its error codes.
 //!
 //! Keys are taken in any case, actions by name, number or a string of either; what is answered has the case of the
-//! samples. What TokenEx documents nowhere is an [`Alternative`](super::Alternative).
+//! samples. What TokenEx documents nowhere is an [`Alternative`].
 
 use std::sync::Arc;
 
