@@ -242,6 +242,9 @@ pub struct Command {
     /// The newest word of the network since it was sent that is newer than the baseline, and not what is wanted.
     #[serde(default)]
     pub otherwise: Option<Seen>,
+    /// The service said yes to it.
+    #[serde(default)]
+    pub accepted: bool,
     /// How often it was sent.
     pub sends: u32,
     /// How often the service was asked or called in vain since the stage began.

@@ -27,7 +27,7 @@ use crate::store::{self, SharedDesk, SharedStore};
 use crate::telemetry::Metrics;
 
 /// A claim holds for so long: longer than all calls of one case together may take before the last step that needs it.
-const LEASE: Duration = Duration::from_secs(45);
+const LEASE: Duration = Duration::from_secs(90);
 /// So many commands are worked on at once at most.
 const AT_ONCE_MAX: usize = 8;
 /// The bell may be missed; a command may not.

@@ -19,6 +19,11 @@ pub(super) async fn run(
     settings: &Settings,
     memory: &Memory,
 ) -> anyhow::Result<ExitCode> {
+    if action == Action::Delete && settings.lifecycle.desk.delete_needs_two {
+        // Here nobody is asked for a token, so that one person could be both.
+        eprintln!("deletions need another operator's approval here: ask for it with your own token (docs/api.md)");
+        return Ok(ExitCode::from(MISUSED));
+    }
     let offered = Offered::by(&settings.lifecycle);
     let Some(reference) = change.reference.as_deref() else {
         return many::run(action, change, settings, &offered, memory).await;
@@ -50,9 +55,6 @@ pub(super) async fn run(
     if change.wait {
         let until = Instant::now() + change.patience(settings);
         return wait::shown(kept.command.id, until, memory).await;
-    }
-    if kept.waits {
-        output::print("it waits until another operator approves of it: POST /v1/commands/{id}/approve\n");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -16,11 +16,11 @@ use serde::Deserialize;
 use super::{Change, ask, wait};
 use crate::cli::{NOT_WELL, output, rows};
 use crate::config::settings::Settings;
-use crate::domain::command::Action;
+use crate::domain::command::{Action, Stage};
 use crate::domain::id::CommandId;
 use crate::lifecycle::ordering::{self, Offered, Refused, Written};
 use crate::store::Memory;
-use crate::store::desk::{CommandFilter, Desk as _, Ordered};
+use crate::store::desk::{CommandFilter, Desk as _, KeptCommand, Ordered};
 
 const COLUMNS: [&str; 7] = [
     "reference",
@@ -194,7 +194,8 @@ impl Asking<'_> {
         let (mut fewest, mut since) = (u32::MAX, Instant::now());
         while self.room == 0 {
             let open = self.memory.commands(&open_ones, None, self.change.open_max).await?;
-            let open = open.iter().filter(|kept| !kept.waits).count();
+            let is_under_way = |kept: &&KeptCommand| !kept.waits && kept.command.stage != Stage::Overdue;
+            let open = open.iter().filter(is_under_way).count();
             let open = u32::try_from(open).unwrap_or(u32::MAX);
             self.room = self.change.open_max.saturating_sub(open);
             if self.room > 0 {

@@ -171,6 +171,9 @@ fn clients(clients: Vec<file::Client>, at: &Resolver<'_>) -> Result<Vec<settings
     Ok(resolved)
 }
 
+/// What a shell makes of a variable that is not set.
+const NO_KEY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
 fn client(entry: file::Client, key: &str, at: &Resolver<'_>) -> Result<settings::LifecycleClient, Error> {
     let digits = at.required(entry.api_key_sha256, &format!("{key}.api_key_sha256"))?;
     let mut api_key_sha256 = [0; 32];
@@ -178,6 +181,12 @@ fn client(entry: file::Client, key: &str, at: &Resolver<'_>) -> Result<settings:
         let why = "must be the SHA-256 of the key as 64 hexadecimal digits, as by `printf %s KEY | sha256sum`";
         at.invalid(format!("{key}.api_key_sha256"), why)
     })?;
+    if digits.eq_ignore_ascii_case(NO_KEY_SHA256) {
+        return Err(at.invalid(
+            format!("{key}.api_key_sha256"),
+            "is the SHA-256 of nothing: the key was empty",
+        ));
+    }
     let actions = entry.actions.into_iter().map(|action| match action {
         file::Action::Suspend => Action::Suspend,
         file::Action::Resume => Action::Resume,

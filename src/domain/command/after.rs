@@ -116,7 +116,7 @@ impl Command {
             Heard::Told(seen) => command.told(seen, rules),
             Heard::Crashed if self.stage == Stage::Sent => {
                 let why = "whoever sent it did not live to say what came of it";
-                command.stands(Stage::Unknown, why).then(Then::Look)
+                command.stands(Stage::Unknown, why).then(Then::Wait(LOST))
             }
             Heard::Accepted(seen) if self.stage == Stage::Sent => command.accepted(seen.as_ref(), rules),
             Heard::Refused(because) if self.stage == Stage::Sent => command.because(because).ends(Stage::Refused),
@@ -182,7 +182,12 @@ impl Command {
         let moved = self.otherwise.is_some();
         let agrees = self.is_newer(seen) || self.otherwise.as_ref().is_some_and(|told| told.status == seen.status);
         let shows = format!("the service shows it {}", shown(seen));
-        match self.stage {
+        let stage = match self.stage {
+            // Time went by; nobody has said since whether it happened.
+            Stage::Overdue if !self.accepted && !agrees && self.sends < rules.sends_max => Stage::Unknown,
+            stage => stage,
+        };
+        match stage {
             Stage::Accepted | Stage::Overdue if agrees => {
                 self.contradicted(&format!("changed by another since it was sent: {shows}"))
             }
@@ -251,6 +256,7 @@ impl Command {
 
     fn accepted(mut self, seen: Option<&Seen>, rules: &Rules) -> Next {
         self.code = None;
+        self.accepted = true;
         let accepted = self.stands(Stage::Accepted, "the service said yes");
         match seen {
             Some(seen) if accepted.judge(seen) == Judged::Other || accepted.is_stale(seen) => accepted.goes_on(rules),

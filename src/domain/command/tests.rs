@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 use uuid::Uuid;
 
+use super::pace::LOST;
 use super::*;
 use crate::domain::id::Namespace;
 
@@ -49,6 +50,7 @@ fn ordered(action: Action, through: Service) -> Command {
         baseline: None,
         landed_at: None,
         otherwise: None,
+        accepted: false,
         sends: 0,
         asks: 0,
         proof: None,
@@ -259,10 +261,40 @@ fn what_may_have_landed_and_been_undone_is_not_sent_again() {
 }
 
 #[test]
-fn a_crash_in_mid_send_asks_before_anything_else() {
+fn a_crash_in_mid_send_asks_before_anything_else_and_not_while_it_may_be_on_its_way() {
     let command = ordered(Action::Suspend, Service::Mdes);
     let next = after(&command, &[looked(mdes("ACTIVE", 0)), Heard::Crashed]);
-    assert_eq!((next.command.stage, next.then), (Stage::Unknown, Then::Look));
+    assert_eq!((next.command.stage, next.then), (Stage::Unknown, Then::Wait(LOST)));
+    let next = after(&next.command, &[looked(mdes("ACTIVE", 0))]);
+    assert_eq!(next.command.stage, Stage::Requested);
+}
+
+#[test]
+fn what_is_overdue_and_did_not_happen_is_sent_once_the_service_can_be_asked_again() {
+    let command = ordered(Action::Suspend, Service::TokenEx);
+    let lost = Heard::Lost(because("no answer"));
+    let mut next = after(&command, &[looked(tokenex("ACTIVE")), lost]);
+    while next.command.stage != Stage::Overdue {
+        next = after(&next.command, &[unlooked()]);
+    }
+    let next = after(&next.command, &[looked(tokenex("ACTIVE"))]);
+    assert_eq!(next.command.stage, Stage::Requested);
+    let next = after(&next.command, &[looked(tokenex("ACTIVE"))]);
+    assert_eq!(next.then, Then::Send);
+}
+
+#[test]
+fn what_was_accepted_and_is_overdue_is_never_sent_again() {
+    let command = ordered(Action::Suspend, Service::TokenEx);
+    let mut next = after(&command, &[looked(tokenex("ACTIVE")), Heard::Accepted(None)]);
+    while next.command.stage != Stage::Overdue {
+        next = after(&next.command, &[looked(tokenex("ACTIVE"))]);
+    }
+    for _ in 0..20 {
+        next = after(&next.command, &[looked(tokenex("ACTIVE"))]);
+        assert_ne!(next.then, Then::Send);
+        assert_eq!(next.command.stage, Stage::Overdue);
+    }
 }
 
 #[test]

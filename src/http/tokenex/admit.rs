@@ -56,7 +56,7 @@ impl Door {
         let fits = self.clients.iter().filter(|client| {
             let is_key = constant_time::verify_slices_are_equal(shown.as_ref(), &client.api_key_sha256).is_ok();
             let is_id = constant_time::verify_slices_are_equal(id, client.tokenex_id.as_bytes()).is_ok();
-            is_key & is_id
+            is_key & is_id & !key.is_empty()
         });
         let client = fits.fold(None, |_, client| Some(client))?;
         Some(Client {

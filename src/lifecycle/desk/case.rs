@@ -95,7 +95,8 @@ impl Case {
             then: Then::Wait(self.left()),
             event: None,
         };
-        if next.command.stage == Stage::Sent {
+        let crashed = next.command.stage == Stage::Sent;
+        if crashed {
             next = next.command.after(&Heard::Crashed, rules);
         }
         for seen in self.claimed.moved.iter().filter_map(told) {
@@ -108,7 +109,7 @@ impl Case {
                 next.then = Then::Look;
             }
         }
-        if self.claimed.is_due {
+        if self.claimed.is_due && !crashed {
             next.then = Then::Look;
         }
         next

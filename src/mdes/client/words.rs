@@ -46,6 +46,7 @@ fn without_details(value: &mut Value) {
     match value {
         Value::Object(fields) => of_fields(fields),
         Value::Array(items) => items.iter_mut().for_each(without_details),
+        Value::String(text) => *text = without_written_numbers(text, false),
         _ => {}
     }
 }
@@ -54,9 +55,7 @@ fn of_fields(fields: &mut Map<String, Value>) {
     fields.retain(|name, _| !is(name, "tokenDetail") && !is(name, "encryptedPayload"));
     for (name, value) in fields {
         match value {
-            Value::String(_) | Value::Number(_) if is(name, "tokenNumber") => {
-                *value = Value::String(masked::masked(&value.to_string()));
-            }
+            _ if is(name, "tokenNumber") => *value = Value::String(masked::masked(&value.to_string())),
             _ => without_details(value),
         }
     }

@@ -111,6 +111,7 @@ fn requested(new: &NewCommand) -> Command {
         baseline: None,
         landed_at: None,
         otherwise: None,
+        accepted: false,
         sends: 0,
         asks: 0,
         proof: None,

@@ -97,7 +97,11 @@ pub(in crate::store) async fn progress(
         return Ok(false);
     }
     write(session, &held, progress, now).await?;
-    steps::add(session, &[command], now).await?;
+    // Who was woken and stands as before has nothing to say.
+    let before = &held.kept.command;
+    if (before.stage, &before.why) != (command.stage, &command.why) {
+        steps::add(session, &[command], now).await?;
+    }
     if let Some(kind) = progress.event {
         // Last, since it takes the lock that every commit of an event waits for.
         told::tell(session, kind, command, now).await?;

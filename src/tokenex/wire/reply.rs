@@ -65,13 +65,13 @@ impl Answer {
             (Some(errors::DONE), _) if success => return Answer::Yes(kept),
             // The network did it, and TokenEx says that it was not done; or the other way round.
             (Some(errors::DONE), _) => (None, Means::Lost),
-            (Some(code), _) => (Some(code), means(errors::network(code))),
+            (Some(code), _) => (Some(code).filter(|code| is_code(code)), means(errors::network(code))),
             (None, Some((code, _))) => (Some(code), means(errors::tokenex(code))),
             (None, None) if success => (None, Means::Lost),
             (None, None) => (None, Means::Refused),
         };
         Answer::No {
-            code: code.filter(|code| is_code(code)).map(str::to_owned),
+            code: code.map(str::to_owned),
             why: why(code, error, network, about),
             means,
             kept,
@@ -98,7 +98,7 @@ fn why(code: Option<&str>, error: &str, network: Option<&Fields>, about: &str) -
         .or_else(|| known.map(|row| row.message))
         .unwrap_or("gave no reason");
     match code {
-        Some(code) if !text.contains(code) => format!("TokenEx: {code}: {}", shown(text, about)),
+        Some(code) if !text.contains(code) => format!("TokenEx: {}", shown(&format!("{code}: {text}"), about)),
         _ => format!("TokenEx: {}", shown(text, about)),
     }
 }

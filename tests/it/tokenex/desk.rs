@@ -115,6 +115,7 @@ impl Desk for Carries {
                 baseline: None,
                 landed_at: None,
                 otherwise: None,
+                accepted: false,
                 sends: 0,
                 asks: 0,
                 proof: None,
