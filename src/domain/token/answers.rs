@@ -2,9 +2,10 @@
 //!
 //! An answer is how the token stands now, not what became of it some time. So it may settle what statements leave in
 //! doubt, and says so without an instant of its own too; but only if the token has not moved since we asked. Of
-//! DEACTIVATED it takes two that agree, or one that a person vouches for.
+//! DEACTIVATED it takes two that agree and are no echo of each other, or one that a person vouches for.
 
 use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
 
 use super::rules::{Heard, decided, readable};
 use super::said::Said;
@@ -12,6 +13,9 @@ use super::{Decision, Doubt, Token, Verdict};
 use crate::domain::id::NotificationId;
 use crate::domain::notification::{Flag, Hearing, Statement, Windows};
 use crate::domain::status::{Instant, Status};
+
+/// Two answers are two only if they came so far apart: what lags behind says the same twice in a row.
+const APART: Duration = Duration::minutes(5);
 
 /// A question of ours, as far as its answer is judged by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +31,10 @@ pub struct Asked {
 pub(super) struct Contrary {
     status: Status,
     notification: NotificationId,
+    /// The token's sequence when it was asked for: once the token has moved it counts for nothing.
+    sequence: u64,
+    #[serde(with = "time::serde::rfc3339")]
+    received_at: OffsetDateTime,
 }
 
 impl Token {
@@ -91,10 +99,12 @@ impl Token {
             .said()
             .is_some_and(|held| held.status == said.status && held.suspended_by == said.suspended_by);
         let is_newer = said.standing() > newest;
+        let is_no_newer = said.standing().is_some() && !is_newer;
         let is_older = said.standing().is_some() && said.standing() < newest;
         match () {
+            () if is_gone && !deactivates && is_no_newer && !asked.vouched => return Heard::TooOld,
             () if is_gone && !deactivates && !self.is_believed(&said, asked, hearing) => {
-                return self.wait_for_another(said, hearing);
+                return self.wait_for_another(said, asked, hearing);
             }
             () if is_older && !is_gone && !deactivates && !agrees && self.doubts.is_empty() => return Heard::TooOld,
             () => {}
@@ -120,18 +130,30 @@ impl Token {
         self.status() == Some(&Status::Deactivated)
     }
 
-    /// Another answer said the same, or a person vouches for it.
+    /// Another answer said the same some time ago, and the token has not moved since; or a person vouches for it.
     fn is_believed(&self, said: &Said, asked: &Asked, hearing: &Hearing) -> bool {
-        let agrees =
-            |contrary: &Contrary| contrary.status == said.status && contrary.notification != hearing.notification;
-        asked.vouched || self.contrary.as_ref().is_some_and(agrees)
+        let is_another = |first: &Contrary| {
+            first.notification != hearing.notification && hearing.received_at - first.received_at >= APART
+        };
+        asked.vouched || self.agreeing(said, asked).is_some_and(is_another)
     }
 
-    fn wait_for_another(&mut self, said: Said, hearing: &Hearing) -> Heard {
-        self.contrary = Some(Contrary {
-            status: said.status,
-            notification: hearing.notification,
-        });
+    /// The first answer, if this one says the same of the token as it stood then.
+    fn agreeing(&self, said: &Said, asked: &Asked) -> Option<&Contrary> {
+        let first = self.contrary.as_ref()?;
+        (first.status == said.status && first.sequence == asked.sequence).then_some(first)
+    }
+
+    /// The first one stays the first, however often it is said again.
+    fn wait_for_another(&mut self, said: Said, asked: &Asked, hearing: &Hearing) -> Heard {
+        if self.agreeing(&said, asked).is_none() {
+            self.contrary = Some(Contrary {
+                status: said.status,
+                notification: hearing.notification,
+                sequence: asked.sequence,
+                received_at: hearing.received_at,
+            });
+        }
         self.doubts.insert(Doubt::WokeAfterDeactivation);
         Heard::Woke
     }

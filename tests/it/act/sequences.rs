@@ -272,7 +272,11 @@ async fn what_is_shown_of_one_network_token_is_said_of_no_other(database: Databa
     let suspend = scene.order_of(Action::Suspend, "T", Some("ref-b")).await;
     scene.turn().await;
     assert_eq!(scene.stands(suspend).await.0, Stage::Refused);
-    assert_eq!(scene.stands(delete).await.0, Stage::Unknown, "it is the other that is gone");
+    assert_eq!(
+        scene.stands(delete).await.0,
+        Stage::Unknown,
+        "it is the other that is gone"
+    );
     let shared = TokenReference {
         namespace: Namespace::TokenEx,
         reference: "T".to_owned(),

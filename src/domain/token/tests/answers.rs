@@ -9,11 +9,11 @@ fn unmoved(token: &Token) -> Asked {
     }
 }
 
-/// The nth notification.
-fn nth(n: u128) -> Hearing {
+/// The nth notification, each ten minutes after the one before.
+fn nth(n: u8) -> Hearing {
     Hearing {
-        notification: NotificationId(Uuid::from_u128(n)),
-        ..heard_at(NOON)
+        notification: NotificationId(Uuid::from_u128(n.into())),
+        ..heard_at(NOON + time::Duration::minutes(10) * n)
     }
 }
 
@@ -130,6 +130,65 @@ fn two_answers_that_agree_undo_deactivated() {
         .answered(&answer, &nth(2), &unmoved(&token), &Windows::default());
     assert_eq!((second.verdict, word(&second.token)), (Verdict::Advanced, "ACTIVE"));
     assert!(!second.token.is_provisional());
+}
+
+#[test]
+fn an_answer_that_is_no_newer_than_the_end_says_nothing_against_it_however_often() {
+    for gone_at in ["09:00:00", "09:00:00.0"] {
+        let token = after_all(&[says("DEACTIVATED", Some(gone_at), &[])]);
+        let asked = unmoved(&token);
+        let lagging = says("ACTIVE", Some("09:00:00.0"), &[]);
+        let heard = (1..9).fold(token.clone(), |token, n| {
+            let decision = token.answered(&lagging, &nth(n), &asked, &Windows::default());
+            assert_eq!(
+                (decision.verdict, word(&decision.token)),
+                (Verdict::Stale, "DEACTIVATED")
+            );
+            decision.token
+        });
+        assert!(!heard.is_provisional(), "it is no reason to doubt");
+    }
+}
+
+#[test]
+fn two_answers_in_a_row_are_one() {
+    let token = after_all(&[says("DEACTIVATED", Some("09:00:00"), &[])]);
+    let answer = says("ACTIVE", None, &[]);
+    let asked = unmoved(&token);
+    let seconds = |n: u8, seconds: i64| Hearing {
+        received_at: NOON + time::Duration::seconds(seconds),
+        ..nth(n)
+    };
+    let mut held = token;
+    for (n, after) in [(1, 0), (2, 2), (3, 200), (4, 299)] {
+        held = held
+            .answered(&answer, &seconds(n, after), &asked, &Windows::default())
+            .token;
+        assert_eq!(word(&held), "DEACTIVATED", "{after} s after the first");
+    }
+    let last = held.answered(&answer, &seconds(5, 300), &asked, &Windows::default());
+    assert_eq!(word(&last.token), "ACTIVE", "five minutes after the first");
+}
+
+#[test]
+fn a_first_answer_counts_for_nothing_once_the_token_moved() {
+    let token = after_all(&[says("DEACTIVATED", Some("09:00:00"), &[])]);
+    let answer = says("ACTIVE", None, &[]);
+    let first = ask(&token, &answer).token;
+    let mut expires = shows(
+        says("ACTIVE", Some("09:30:00"), &[]),
+        "tokenInfo.tokenExpiry",
+        Some(json!("1132")),
+    );
+    expires.status = None;
+    let moved = hear(&first, &expires).token;
+    assert!(moved.sequence > first.sequence);
+    let second = moved.answered(&answer, &nth(2), &unmoved(&moved), &Windows::default());
+    assert_eq!(word(&second.token), "DEACTIVATED");
+    let third = second
+        .token
+        .answered(&answer, &nth(3), &unmoved(&second.token), &Windows::default());
+    assert_eq!(word(&third.token), "ACTIVE");
 }
 
 #[test]
