@@ -41,9 +41,9 @@ impl Token {
     /// The token after this answer to a question of ours, and what became of it.
     ///
     /// Pure, as [`Token::after`]. If the token has moved since we asked, nothing of the answer applies: ask again.
-    /// Otherwise it settles ties and marks, and with another that agrees (or a person) even DEACTIVATED; where
-    /// nothing is in doubt an instant that is older than what we hold is as stale as in any statement. Who does
-    /// not name suspenders leaves them as they are.
+    /// Otherwise it settles ties and marks, and with another that agrees (or a person) even DEACTIVATED. An instant
+    /// that is older than what we hold is as stale as in any statement, unless the status is in doubt and the answer
+    /// does not loosen it. Who does not name suspenders leaves them as they are.
     pub fn answered(&self, statement: &Statement, hearing: &Hearing, asked: &Asked, windows: &Windows) -> Decision {
         let mut flags = statement.flags.clone();
         if self.sequence != asked.sequence {
@@ -106,7 +106,9 @@ impl Token {
             () if is_gone && !deactivates && !self.is_believed(&said, asked, hearing) => {
                 return self.wait_for_another(said, asked, hearing);
             }
-            () if is_older && !is_gone && !deactivates && !agrees && self.doubts.is_empty() => return Heard::TooOld,
+            () if is_older && !is_gone && !deactivates && !agrees && !self.is_open_to_older(&said) => {
+                return Heard::TooOld;
+            }
             () => {}
         }
         self.doubts.clear();
@@ -124,6 +126,17 @@ impl Token {
             ..said
         });
         Heard::Taken
+    }
+
+    /// What is older may tighten a status that is itself in doubt, and never loosens any. That a metadata field is in
+    /// doubt, or that something was said twice, is no doubt about the status.
+    fn is_open_to_older(&self, said: &Said) -> bool {
+        let loosens = self
+            .status()
+            .is_some_and(|held| said.status.strictness() < held.strictness());
+        let about_status = [Doubt::Tie, Doubt::FromTheFuture, Doubt::DeactivatedOutOfOrder];
+        let is_doubted = self.untimed.is_some() || about_status.iter().any(|doubt| self.doubts.contains(doubt));
+        !loosens && is_doubted
     }
 
     fn is_gone(&self) -> bool {

@@ -96,15 +96,32 @@ fn an_answer_after_the_token_moved_applies_to_nothing() {
 }
 
 #[test]
-fn where_nothing_is_in_doubt_an_older_answer_is_stale() {
+fn an_older_answer_loosens_nothing_whatever_is_in_doubt() {
     let token = after_all(&[says("SUSPENDED", Some("10:00:00"), &["ISSUER"])]);
     let decision = ask(&token, &says("ACTIVE", Some("09:00:00"), &[]));
     assert_eq!((decision.verdict, word(&decision.token)), (Verdict::Stale, "SUSPENDED"));
-    let doubted = hear(&token, &says("ACTIVE", None, &[])).token;
-    assert_eq!(
-        word(&ask(&doubted, &says("ACTIVE", Some("09:00:00"), &[])).token),
-        "ACTIVE"
-    );
+    let tied = hear(&token, &says("ACTIVE", Some("10:00:00"), &[])).token;
+    let untimed = hear(&token, &says("ACTIVE", None, &[])).token;
+    for doubted in [tied, untimed] {
+        assert!(doubted.is_provisional());
+        let decision = ask(&doubted, &says("ACTIVE", Some("09:00:00"), &[]));
+        assert_eq!((decision.verdict, word(&decision.token)), (Verdict::Stale, "SUSPENDED"));
+        assert!(decision.token.is_provisional(), "it settles nothing either");
+    }
+}
+
+#[test]
+fn an_older_answer_settles_a_status_that_is_in_doubt_and_no_other() {
+    let older = says("SUSPENDED", Some("09:00:00"), &["CARDHOLDER"]);
+    let named = says("SUSPENDED", Some("10:00:00"), &["ISSUER"]);
+    let mut metadata = shows(says("ACTIVE", None, &[]), "tokenInfo.tokenExpiry", Some(json!("1132")));
+    metadata.status = None;
+    let about_metadata = after_all(&[named.clone(), metadata]);
+    assert!(about_metadata.is_provisional());
+    assert_eq!(suspenders(&ask(&about_metadata, &older).token), ["ISSUER"]);
+    let tied = after_all(&[named, says("SUSPENDED", Some("10:00:00"), &["TOKEN_REQUESTOR"])]);
+    assert!(tied.is_provisional());
+    assert_eq!(suspenders(&ask(&tied, &older).token), ["CARDHOLDER"]);
 }
 
 #[test]
@@ -331,6 +348,19 @@ proptest! {
         let (one, two) = (after(told), after(other));
         prop_assert_eq!(one.status(), two.status());
         prop_assert_eq!(suspenders(&one), suspenders(&two));
+    }
+
+    #[test]
+    fn an_answer_that_is_older_by_its_instant_never_loosens_the_status(
+        heard in prop::collection::vec(anything(), 0..6), answer in timed(),
+    ) {
+        let token = after_anything(&heard);
+        let newest = token.timed.as_ref().and_then(Said::standing);
+        let status = answer.status.clone().expect("it states one");
+        let is_older = answer.instant.map(|instant| instant.standing_for(&status)) < newest;
+        let after = token.answered(&answer, &nth(99), &unmoved(&token), &Windows::default()).token;
+        let strictness = |token: &Token| token.status().map(Status::strictness);
+        prop_assert!(!is_older || strictness(&after) >= strictness(&token));
     }
 
     #[test]
