@@ -111,18 +111,22 @@ comment on column links.token_reference_id is 'TokenEx''s tokenReferenceId, wher
 comment on column links.created_at is 'When they were joined';
 
 -- The tokens whose changes speak of a command: its own, and those linked to it. Where it is about one of several
--- network tokens of a TokenEx token, a link that names another is none of it.
+-- network tokens of a TokenEx token, a link that names another is none of it, and neither is the TokenEx token's name
+-- alone, which they all share.
 create view command_tokens as
 with spoken_of as (
   select id as command_id, namespace, token_unique_reference, seen
   from commands
   where settled_at is null
+    and (namespace = 'mdes' or target_reference_id is null)
   union
   select commands.id, 'tokenex', links.tokenex_token, commands.seen
   from commands
   join links on links.token_unique_reference = commands.token_unique_reference
   where commands.settled_at is null
     and commands.namespace = 'mdes'
+    and commands.target_reference_id is null
+    and links.token_reference_id is null
   union
   select commands.id, 'mdes', links.token_unique_reference, commands.seen
   from commands

@@ -67,12 +67,15 @@ with spoken_of as (
   select id as command_id, namespace, token_unique_reference, seen
   from commands
   where settled_at is null
+    and (namespace = 'mdes' or target_reference_id is null)
   union
   select commands.id, 'tokenex', links.tokenex_token, commands.seen
   from commands
   join links on links.token_unique_reference = commands.token_unique_reference
   where commands.settled_at is null
     and +commands.namespace = 'mdes'
+    and commands.target_reference_id is null
+    and links.token_reference_id is null
   union
   select commands.id, 'mdes', links.token_unique_reference, commands.seen
   from commands

@@ -230,6 +230,14 @@ impl Command {
 
     /// A word of the network proves; what it does not prove it makes us ask.
     fn told(mut self, seen: &Seen, rules: &Rules) -> Next {
+        // TokenEx's, which says neither since when nor of which of several network tokens: it ends nothing.
+        if seen.at.is_none() && seen.suspended_by.is_none() {
+            let is_idle = self.is_to_be_sent() && (self.order.forced || seen.status != Status::Deactivated);
+            return match is_idle || self.stage == Stage::Sent {
+                true => self.goes_on(rules),
+                false => self.asks_now(),
+            };
+        }
         let judged = self.judge(seen);
         if self.is_to_be_sent() {
             self.known_before(seen.at);

@@ -175,6 +175,22 @@ fn sequence_4_a_state_from_before_the_command_says_nothing() {
 }
 
 #[test]
+fn what_says_neither_when_nor_by_whom_ends_nothing_and_makes_us_ask() {
+    for (action, before) in [
+        (Action::Suspend, "ACTIVE"),
+        (Action::Resume, "SUSPENDED"),
+        (Action::Delete, "ACTIVE"),
+    ] {
+        let command = accepted_by_tokenex(action, before);
+        let next = command.after(&Heard::Told(tokenex("DEACTIVATED")), &RULES);
+        assert_eq!((&next.command, next.then), (&command, Then::Look));
+        let unsent = ordered(action, Service::TokenEx);
+        let next = unsent.after(&Heard::Told(tokenex("DEACTIVATED")), &RULES);
+        assert_eq!((&next.command, next.then), (&unsent, Then::Look));
+    }
+}
+
+#[test]
 fn sequence_5_a_newer_resume_by_another_contradicts_once_the_service_agrees() {
     let command = accepted_by_tokenex(Action::Suspend, "ACTIVE");
     let told = Heard::Told(mdes("ACTIVE", 10));

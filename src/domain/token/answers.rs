@@ -2,9 +2,10 @@
 //!
 //! An answer is how the token stands now, not what became of it some time. So it may settle what statements leave in
 //! doubt, and says so without an instant of its own too; but only if the token has not moved since we asked. Of
-//! DEACTIVATED it takes two that agree, or one that a person vouches for.
+//! DEACTIVATED it takes two that agree and are no echo of each other, or one that a person vouches for.
 
 use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
 
 use super::rules::{Heard, decided, readable};
 use super::said::Said;
@@ -12,6 +13,9 @@ use super::{Decision, Doubt, Token, Verdict};
 use crate::domain::id::NotificationId;
 use crate::domain::notification::{Flag, Hearing, Statement, Windows};
 use crate::domain::status::{Instant, Status};
+
+/// Two answers are two only if they came so far apart: what lags behind says the same twice in a row.
+const APART: Duration = Duration::minutes(5);
 
 /// A question of ours, as far as its answer is judged by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,15 +31,19 @@ pub struct Asked {
 pub(super) struct Contrary {
     status: Status,
     notification: NotificationId,
+    /// The token's sequence when it was asked for: once the token has moved it counts for nothing.
+    sequence: u64,
+    #[serde(with = "time::serde::rfc3339")]
+    received_at: OffsetDateTime,
 }
 
 impl Token {
     /// The token after this answer to a question of ours, and what became of it.
     ///
     /// Pure, as [`Token::after`]. If the token has moved since we asked, nothing of the answer applies: ask again.
-    /// Otherwise it settles ties and marks, and with another that agrees (or a person) even DEACTIVATED; where
-    /// nothing is in doubt an instant that is older than what we hold is as stale as in any statement. Who does
-    /// not name suspenders leaves them as they are.
+    /// Otherwise it settles ties and marks, and with another that agrees (or a person) even DEACTIVATED. An instant
+    /// that is older than what we hold is as stale as in any statement, unless the status is in doubt and the answer
+    /// does not loosen it. Who does not name suspenders leaves them as they are.
     pub fn answered(&self, statement: &Statement, hearing: &Hearing, asked: &Asked, windows: &Windows) -> Decision {
         let mut flags = statement.flags.clone();
         if self.sequence != asked.sequence {
@@ -91,12 +99,16 @@ impl Token {
             .said()
             .is_some_and(|held| held.status == said.status && held.suspended_by == said.suspended_by);
         let is_newer = said.standing() > newest;
+        let is_no_newer = said.standing().is_some() && !is_newer;
         let is_older = said.standing().is_some() && said.standing() < newest;
         match () {
+            () if is_gone && !deactivates && is_no_newer && !asked.vouched => return Heard::TooOld,
             () if is_gone && !deactivates && !self.is_believed(&said, asked, hearing) => {
-                return self.wait_for_another(said, hearing);
+                return self.wait_for_another(said, asked, hearing);
             }
-            () if is_older && !is_gone && !deactivates && !agrees && self.doubts.is_empty() => return Heard::TooOld,
+            () if is_older && !is_gone && !deactivates && !agrees && !self.is_open_to_older(&said) => {
+                return Heard::TooOld;
+            }
             () => {}
         }
         self.doubts.clear();
@@ -116,22 +128,45 @@ impl Token {
         Heard::Taken
     }
 
+    /// What is older may tighten a status that is itself in doubt, and never loosens any. That a metadata field is in
+    /// doubt, or that something was said twice, is no doubt about the status.
+    fn is_open_to_older(&self, said: &Said) -> bool {
+        let loosens = self
+            .status()
+            .is_some_and(|held| said.status.strictness() < held.strictness());
+        let about_status = [Doubt::Tie, Doubt::FromTheFuture, Doubt::DeactivatedOutOfOrder];
+        let is_doubted = self.untimed.is_some() || about_status.iter().any(|doubt| self.doubts.contains(doubt));
+        !loosens && is_doubted
+    }
+
     fn is_gone(&self) -> bool {
         self.status() == Some(&Status::Deactivated)
     }
 
-    /// Another answer said the same, or a person vouches for it.
+    /// Another answer said the same some time ago, and the token has not moved since; or a person vouches for it.
     fn is_believed(&self, said: &Said, asked: &Asked, hearing: &Hearing) -> bool {
-        let agrees =
-            |contrary: &Contrary| contrary.status == said.status && contrary.notification != hearing.notification;
-        asked.vouched || self.contrary.as_ref().is_some_and(agrees)
+        let is_another = |first: &Contrary| {
+            first.notification != hearing.notification && hearing.received_at - first.received_at >= APART
+        };
+        asked.vouched || self.agreeing(said, asked).is_some_and(is_another)
     }
 
-    fn wait_for_another(&mut self, said: Said, hearing: &Hearing) -> Heard {
-        self.contrary = Some(Contrary {
-            status: said.status,
-            notification: hearing.notification,
-        });
+    /// The first answer, if this one says the same of the token as it stood then.
+    fn agreeing(&self, said: &Said, asked: &Asked) -> Option<&Contrary> {
+        let first = self.contrary.as_ref()?;
+        (first.status == said.status && first.sequence == asked.sequence).then_some(first)
+    }
+
+    /// The first one stays the first, however often it is said again.
+    fn wait_for_another(&mut self, said: Said, asked: &Asked, hearing: &Hearing) -> Heard {
+        if self.agreeing(&said, asked).is_none() {
+            self.contrary = Some(Contrary {
+                status: said.status,
+                notification: hearing.notification,
+                sequence: asked.sequence,
+                received_at: hearing.received_at,
+            });
+        }
         self.doubts.insert(Doubt::WokeAfterDeactivation);
         Heard::Woke
     }

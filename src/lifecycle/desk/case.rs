@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::Office;
-use super::held::{Held, named};
+use super::held::{Held, is_one_of_several, named};
 use super::told::told;
 use crate::domain::command::{Because, Command, Heard, Next, Order, Seen, Service, Stage, Then};
 use crate::domain::id::TokenReference;
@@ -254,8 +254,9 @@ impl Case {
     }
 
     /// Hands what a service said of a token to who applies it. A crash before loses it, and it can be asked for again.
+    /// What it said of one of several network tokens is the command's alone: we keep one state by that name.
     async fn learn(&self, order: &Order, statement: Option<Bytes>, asked_at_sequence: Option<u64>) {
-        let Some(body) = statement else {
+        let Some(body) = statement.filter(|_| !is_one_of_several(order)) else {
             return;
         };
         let answer = Learned {

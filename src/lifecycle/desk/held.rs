@@ -20,10 +20,11 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// What we hold of the token, by the service's name for it, the asker's, and those that links join to it.
+    /// What we hold of the token, by the service's name for it, the asker's, and those that links join to it. The name
+    /// that several network tokens share is none of theirs.
     pub(super) async fn of(office: &Office, order: &Order) -> Result<Self, store::Error> {
         let name = named(order);
-        let mut names = vec![name.clone()];
+        let mut names: Vec<TokenReference> = Vec::new();
         let links = office.desk.links_of(&order.token).await?;
         let is_meant = |reference_id: &Option<String>| {
             let (one, other) = (reference_id.as_ref(), order.target.reference_id.as_ref());
@@ -31,8 +32,9 @@ impl Held {
         };
         let linked = links.into_iter().filter(|link| is_meant(&link.token_reference_id));
         let linked = linked.map(|link| TokenReference::mdes(link.token_unique_reference));
-        for other in std::iter::once(order.token.clone()).chain(linked) {
-            if !names.contains(&other) && names.len() < NAMES_MAX {
+        for other in [name.clone(), order.token.clone()].into_iter().chain(linked) {
+            let is_shared = is_one_of_several(order) && other.namespace == Namespace::TokenEx;
+            if !is_shared && !names.contains(&other) && names.len() < NAMES_MAX {
                 names.push(other);
             }
         }
@@ -48,6 +50,11 @@ impl Held {
         }
         Ok(held)
     }
+}
+
+/// It is about one of several network tokens of a TokenEx token: by the TokenEx token's name alone nobody knows of which.
+pub(super) fn is_one_of_several(order: &Order) -> bool {
+    order.target.reference_id.is_some()
 }
 
 /// The token as the service names it.

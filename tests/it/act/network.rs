@@ -72,6 +72,8 @@ pub struct Network {
     thread: Option<Arc<Thread>>,
     /// How long a request takes.
     pub takes: Duration,
+    /// What it shows it also states, whatever service it is.
+    pub states: bool,
     /// Two requests about one target were under way at once.
     pub collided: AtomicBool,
 }
@@ -84,6 +86,7 @@ impl Network {
             state: Mutex::default(),
             thread: None,
             takes: Duration::ZERO,
+            states: false,
             collided: AtomicBool::new(false),
         }
     }
@@ -174,11 +177,11 @@ impl Network {
 
     fn statement(&self, seen: &Seen) -> Option<Bytes> {
         let body = serde_json::to_vec(seen).expect("it is JSON");
-        (self.service == Service::Mdes).then(|| Bytes::from(body))
+        (self.states || self.service == Service::Mdes).then(|| Bytes::from(body))
     }
 
     fn reply(&self, request: &Request<'_>) -> Reply {
-        let token = &request.target.token;
+        let token = &one_of(request.target);
         let mut state = self.state();
         let fault = state.faults.pop_front().unwrap_or(Fault::None);
         let does = matches!(fault, Fault::None | Fault::LostAfter);
@@ -245,7 +248,7 @@ impl TokenService for Network {
 
     async fn look(&self, target: &Target) -> Result<Looked, Trouble> {
         self.may_break().await;
-        let token = target.token.clone();
+        let token = one_of(target);
         let looked = {
             let mut state = self.state();
             let mute = state.speaks == 0 && state.mute > 0;
@@ -272,7 +275,7 @@ impl TokenService for Network {
 
     async fn change(&self, request: &Request<'_>) -> Reply {
         self.may_break().await;
-        let token = request.target.token.clone();
+        let token = one_of(request.target);
         if !self.state().busy.insert(token.clone()) {
             self.collided.store(true, Ordering::SeqCst);
         }
@@ -282,6 +285,11 @@ impl TokenService for Network {
         self.may_break().await;
         reply
     }
+}
+
+/// Its network tokens are held by their own names.
+fn one_of(target: &Target) -> String {
+    target.reference_id.as_ref().unwrap_or(&target.token).clone()
 }
 
 fn named(held: &Held) -> Seen {

@@ -90,7 +90,7 @@ impl Scene {
     pub async fn notice(&self, token: &str, seen: &Seen) {
         record(
             &(Arc::clone(&self.memory) as SharedStore),
-            token,
+            TokenReference::mdes(token),
             seen,
             self.clock.now(),
         )
@@ -102,6 +102,11 @@ impl Scene {
     }
 
     pub async fn order(&self, action: Action, token: &str) -> CommandId {
+        self.order_of(action, token, None).await
+    }
+
+    /// The same, of one of its network tokens.
+    pub async fn order_of(&self, action: Action, token: &str, reference_id: Option<&str>) -> CommandId {
         let namespace = match self.service {
             Service::Mdes => Namespace::Mdes,
             Service::TokenEx => Namespace::TokenEx,
@@ -117,7 +122,7 @@ impl Scene {
                 through: self.service,
                 target: Target {
                     token: token.to_owned(),
-                    reference_id: None,
+                    reference_id: reference_id.map(str::to_owned),
                 },
                 caused_by: CausedBy::TokenRequestor,
                 reason_code: "OTHER".to_owned(),
@@ -211,18 +216,19 @@ struct Ear(SharedStore);
 impl Listener for Ear {
     async fn learn(&self, answer: Learned) -> Result<(), String> {
         let seen: Seen = serde_json::from_slice(&answer.body).map_err(|error| error.to_string())?;
-        record(&self.0, &answer.token.reference, &seen, answer.received_at).await;
+        record(&self.0, answer.token, &seen, answer.received_at).await;
         Ok(())
     }
 }
 
-async fn record(store: &SharedStore, token: &str, seen: &Seen, now: time::OffsetDateTime) {
+async fn record(store: &SharedStore, token: TokenReference, seen: &Seen, now: time::OffsetDateTime) {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let statement = Statement {
         suspended_by: seen.suspended_by.clone().unwrap_or_default(),
         instant: seen.at.map(|at| Instant::new(at, false)),
-        ..said(token, seen.status.as_str(), "11:00")
+        ..said(&token.reference, seen.status.as_str(), "11:00")
     };
+    let statement = Statement { token, ..statement };
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let mut recording = told(&format!("act-{number}"), vec![hashed(statement)]);
     recording.id.0 = new_id(now);

@@ -1,6 +1,8 @@
 //! The eight sequences, end to end: a command, a service, and what the network says of itself.
 
 use mdes_receiver::domain::command::{Action, Proof, Service, Stage};
+use mdes_receiver::domain::id::{Namespace, TokenReference};
+use mdes_receiver::store::Store as _;
 
 use super::network::Fault;
 use super::scene::{LONG, Scene};
@@ -23,6 +25,7 @@ promises!(
     what_is_never_seen_is_overdue_and_confirmed_when_it_is_seen,
     a_newer_command_takes_the_place_of_one_that_nobody_knows_the_end_of,
     the_services_answer_is_itself_a_statement,
+    what_is_shown_of_one_network_token_is_said_of_no_other,
 );
 
 /// Mastercard's own name of the token is linked to TokenEx's, so that its notifications speak of it.
@@ -254,4 +257,35 @@ async fn the_services_answer_is_itself_a_statement(database: Database) {
     scene.turn().await;
     assert_eq!(scene.stands(id).await, (Stage::Confirmed, Some(Proof::Ours)));
     assert_eq!(scene.suspended_by("T").await, ["ISSUER", "TOKEN_REQUESTOR"]);
+}
+
+async fn what_is_shown_of_one_network_token_is_said_of_no_other(database: Database) {
+    let mut scene = Scene::new(database, Service::TokenEx).await;
+    scene.network_mut().states = true;
+    scene.network.set("ref-a", "ACTIVE");
+    scene.network.set("ref-b", "DEACTIVATED");
+    let delete = scene.order_of(Action::Delete, "T", Some("ref-a")).await;
+    scene.network.fail(&[Fault::LostBefore]);
+    scene.turn().await;
+    assert_eq!(scene.stands(delete).await.0, Stage::Unknown);
+
+    let suspend = scene.order_of(Action::Suspend, "T", Some("ref-b")).await;
+    scene.turn().await;
+    assert_eq!(scene.stands(suspend).await.0, Stage::Refused);
+    assert_eq!(
+        scene.stands(delete).await.0,
+        Stage::Unknown,
+        "it is the other that is gone"
+    );
+    let shared = TokenReference {
+        namespace: Namespace::TokenEx,
+        reference: "T".to_owned(),
+    };
+    let kept = scene.memory.token(&shared).await.expect("the store answers");
+    assert!(kept.is_none(), "of which of them would it speak?");
+    assert_eq!(scene.turn().await, 0, "neither wakes the other");
+
+    scene.turns(5).await;
+    assert_eq!(scene.stands(delete).await.0, Stage::Confirmed);
+    assert_eq!(scene.network.sends("ref-a"), 2, "it was sent until it happened");
 }

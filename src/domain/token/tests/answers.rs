@@ -9,11 +9,11 @@ fn unmoved(token: &Token) -> Asked {
     }
 }
 
-/// The nth notification.
-fn nth(n: u128) -> Hearing {
+/// The nth notification, each ten minutes after the one before.
+fn nth(n: u8) -> Hearing {
     Hearing {
-        notification: NotificationId(Uuid::from_u128(n)),
-        ..heard_at(NOON)
+        notification: NotificationId(Uuid::from_u128(n.into())),
+        ..heard_at(NOON + time::Duration::minutes(10) * n)
     }
 }
 
@@ -96,15 +96,32 @@ fn an_answer_after_the_token_moved_applies_to_nothing() {
 }
 
 #[test]
-fn where_nothing_is_in_doubt_an_older_answer_is_stale() {
+fn an_older_answer_loosens_nothing_whatever_is_in_doubt() {
     let token = after_all(&[says("SUSPENDED", Some("10:00:00"), &["ISSUER"])]);
     let decision = ask(&token, &says("ACTIVE", Some("09:00:00"), &[]));
     assert_eq!((decision.verdict, word(&decision.token)), (Verdict::Stale, "SUSPENDED"));
-    let doubted = hear(&token, &says("ACTIVE", None, &[])).token;
-    assert_eq!(
-        word(&ask(&doubted, &says("ACTIVE", Some("09:00:00"), &[])).token),
-        "ACTIVE"
-    );
+    let tied = hear(&token, &says("ACTIVE", Some("10:00:00"), &[])).token;
+    let untimed = hear(&token, &says("ACTIVE", None, &[])).token;
+    for doubted in [tied, untimed] {
+        assert!(doubted.is_provisional());
+        let decision = ask(&doubted, &says("ACTIVE", Some("09:00:00"), &[]));
+        assert_eq!((decision.verdict, word(&decision.token)), (Verdict::Stale, "SUSPENDED"));
+        assert!(decision.token.is_provisional(), "it settles nothing either");
+    }
+}
+
+#[test]
+fn an_older_answer_settles_a_status_that_is_in_doubt_and_no_other() {
+    let older = says("SUSPENDED", Some("09:00:00"), &["CARDHOLDER"]);
+    let named = says("SUSPENDED", Some("10:00:00"), &["ISSUER"]);
+    let mut metadata = shows(says("ACTIVE", None, &[]), "tokenInfo.tokenExpiry", Some(json!("1132")));
+    metadata.status = None;
+    let about_metadata = after_all(&[named.clone(), metadata]);
+    assert!(about_metadata.is_provisional());
+    assert_eq!(suspenders(&ask(&about_metadata, &older).token), ["ISSUER"]);
+    let tied = after_all(&[named, says("SUSPENDED", Some("10:00:00"), &["TOKEN_REQUESTOR"])]);
+    assert!(tied.is_provisional());
+    assert_eq!(suspenders(&ask(&tied, &older).token), ["CARDHOLDER"]);
 }
 
 #[test]
@@ -130,6 +147,65 @@ fn two_answers_that_agree_undo_deactivated() {
         .answered(&answer, &nth(2), &unmoved(&token), &Windows::default());
     assert_eq!((second.verdict, word(&second.token)), (Verdict::Advanced, "ACTIVE"));
     assert!(!second.token.is_provisional());
+}
+
+#[test]
+fn an_answer_that_is_no_newer_than_the_end_says_nothing_against_it_however_often() {
+    for gone_at in ["09:00:00", "09:00:00.0"] {
+        let token = after_all(&[says("DEACTIVATED", Some(gone_at), &[])]);
+        let asked = unmoved(&token);
+        let lagging = says("ACTIVE", Some("09:00:00.0"), &[]);
+        let heard = (1..9).fold(token.clone(), |token, n| {
+            let decision = token.answered(&lagging, &nth(n), &asked, &Windows::default());
+            assert_eq!(
+                (decision.verdict, word(&decision.token)),
+                (Verdict::Stale, "DEACTIVATED")
+            );
+            decision.token
+        });
+        assert!(!heard.is_provisional(), "it is no reason to doubt");
+    }
+}
+
+#[test]
+fn two_answers_in_a_row_are_one() {
+    let token = after_all(&[says("DEACTIVATED", Some("09:00:00"), &[])]);
+    let answer = says("ACTIVE", None, &[]);
+    let asked = unmoved(&token);
+    let seconds = |n: u8, seconds: i64| Hearing {
+        received_at: NOON + time::Duration::seconds(seconds),
+        ..nth(n)
+    };
+    let mut held = token;
+    for (n, after) in [(1, 0), (2, 2), (3, 200), (4, 299)] {
+        held = held
+            .answered(&answer, &seconds(n, after), &asked, &Windows::default())
+            .token;
+        assert_eq!(word(&held), "DEACTIVATED", "{after} s after the first");
+    }
+    let last = held.answered(&answer, &seconds(5, 300), &asked, &Windows::default());
+    assert_eq!(word(&last.token), "ACTIVE", "five minutes after the first");
+}
+
+#[test]
+fn a_first_answer_counts_for_nothing_once_the_token_moved() {
+    let token = after_all(&[says("DEACTIVATED", Some("09:00:00"), &[])]);
+    let answer = says("ACTIVE", None, &[]);
+    let first = ask(&token, &answer).token;
+    let mut expires = shows(
+        says("ACTIVE", Some("09:30:00"), &[]),
+        "tokenInfo.tokenExpiry",
+        Some(json!("1132")),
+    );
+    expires.status = None;
+    let moved = hear(&first, &expires).token;
+    assert!(moved.sequence > first.sequence);
+    let second = moved.answered(&answer, &nth(2), &unmoved(&moved), &Windows::default());
+    assert_eq!(word(&second.token), "DEACTIVATED");
+    let third = second
+        .token
+        .answered(&answer, &nth(3), &unmoved(&second.token), &Windows::default());
+    assert_eq!(word(&third.token), "ACTIVE");
 }
 
 #[test]
@@ -272,6 +348,19 @@ proptest! {
         let (one, two) = (after(told), after(other));
         prop_assert_eq!(one.status(), two.status());
         prop_assert_eq!(suspenders(&one), suspenders(&two));
+    }
+
+    #[test]
+    fn an_answer_that_is_older_by_its_instant_never_loosens_the_status(
+        heard in prop::collection::vec(anything(), 0..6), answer in timed(),
+    ) {
+        let token = after_anything(&heard);
+        let newest = token.timed.as_ref().and_then(Said::standing);
+        let status = answer.status.clone().expect("it states one");
+        let is_older = answer.instant.map(|instant| instant.standing_for(&status)) < newest;
+        let after = token.answered(&answer, &nth(99), &unmoved(&token), &Windows::default()).token;
+        let strictness = |token: &Token| token.status().map(Status::strictness);
+        prop_assert!(!is_older || strictness(&after) >= strictness(&token));
     }
 
     #[test]

@@ -17,6 +17,7 @@ promises!(
     who_works_on_it_is_not_disturbed,
     a_linked_token_wakes_it_too,
     another_network_token_of_the_same_token_does_not,
+    the_name_that_network_tokens_share_wakes_none_of_them,
     a_hundred_changes_come_at_a_time,
 );
 
@@ -156,6 +157,29 @@ async fn another_network_token_of_the_same_token_does_not(database: Database) {
     assert_eq!(scene.claim(10).await.claimed, []);
     scene.hear("r-2", "A", "SUSPENDED", "10:00").await;
     assert_eq!(scene.claimed().await.moved[0].token, token("A"));
+}
+
+async fn the_name_that_network_tokens_share_wakes_none_of_them(database: Database) {
+    let scene = Scene::new(database).await;
+    let shared = TokenReference {
+        namespace: Namespace::TokenEx,
+        reference: "T".to_owned(),
+    };
+    for (name, reference_id) in [("A", "ref-a"), ("B", "ref-b"), ("C", "ref-c")] {
+        scene.link(name, "T", Some(reference_id)).await;
+    }
+    scene
+        .waiting(&through_tokenex(suspend("A"), shared.clone(), "T", Some("ref-a")))
+        .await;
+    scene
+        .waiting(&through_tokenex(suspend("B"), token("B"), "T", Some("ref-b")))
+        .await;
+    scene.waiting(&suspend("C")).await;
+    let mut statement = said("T", "DEACTIVATED", "11:00");
+    statement.token = shared;
+    let store: SharedStore = scene.memory.clone();
+    record(&store, &told("r-1", vec![hashed(statement)])).await;
+    assert_eq!(scene.claim(10).await.claimed, []);
 }
 
 async fn a_hundred_changes_come_at_a_time(database: Database) {
