@@ -162,7 +162,21 @@ fn is_stamped(number: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_code_that_is_none_is_in_nothing_that_is_kept() {
+        for code in ["5204730000001201", "line\nbreak", &"9".repeat(60_000)] {
+            let network = json!({"statusCode": code, "statusMessage": "no"});
+            let body = json!({"networkResponse": network, "success": false, "error": ""}).to_string();
+            let Answer::No { code: None, why, .. } = Answer::read(body.as_bytes(), "4761202544127718") else {
+                panic!("it is a no without a code")
+            };
+            assert!(!why.contains(code) && why.len() < 1_000, "{why}");
+        }
+    }
 
     #[test]
     fn a_reference_number_is_kept_though_a_part_of_it_may_pass_for_a_card() {

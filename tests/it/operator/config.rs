@@ -671,6 +671,10 @@ fn what_changing_tokens_cannot_mean_is_refused_by_its_key() {
             "lifecycle.clients[0].api_key_sha256",
         ),
         (
+            client("api_key_sha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'"),
+            "lifecycle.clients[0].api_key_sha256",
+        ),
+        (
             client(&format!("{hash}\n[[lifecycle.clients]]\ntokenex_id = '1'\n{hash}")),
             "lifecycle.clients[1]",
         ),

@@ -115,6 +115,15 @@ fn a_deletion_wants_a_yes() {
 }
 
 #[test]
+fn a_deletion_that_needs_two_is_not_asked_for_where_one_could_be_both() {
+    let desk = desk();
+    let two = "lifecycle.delete_needs_two=true";
+    let asked = desk.run(&["lifecycle", "delete", TOKEN, "--yes", "--setting", two]);
+    refused(&asked, 2, "another operator's approval");
+    assert_eq!(commands(&desk).len(), 0);
+}
+
+#[test]
 fn what_does_not_fit_is_named_and_not_quoted() {
     let desk = desk();
     for (args, why) in [
