@@ -230,14 +230,15 @@ async fn the_same_answer_given_twice_counts_twice(database: Database) {
         .learn(learned(mdes("A"), &gone, None))
         .await
         .expect("it is taken in");
-    let alive = json!({ "requestId": "look", "tokens": [says("A", "ACTIVE", "2026-11-02T08:00:00Z")] });
+    let alive = json!({ "requestId": "look", "tokens": [says("A", "ACTIVE", "2026-11-02T10:00:00Z")] });
     let mut verdicts = Vec::new();
-    for _ in 0..2 {
-        let receipt = house
-            .inbox
-            .learn(learned(mdes("A"), &alive, Some(1)))
-            .await
-            .expect("it is taken in");
+    for minutes in [0, 5] {
+        let answer = learned(mdes("A"), &alive, Some(1));
+        let answer = Learned {
+            received_at: answer.received_at + time::Duration::minutes(minutes),
+            ..answer
+        };
+        let receipt = house.inbox.learn(answer).await.expect("it is taken in");
         verdicts.push(receipt.outcomes[0].verdict);
     }
     assert_eq!(verdicts, [Verdict::Anomaly, Verdict::Advanced]);

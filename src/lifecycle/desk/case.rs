@@ -105,7 +105,7 @@ impl Case {
                 return after;
             }
             next.command = after.command;
-            if after.then == Then::Look {
+            if after.then == Then::Look && !crashed {
                 next.then = Then::Look;
             }
         }
