@@ -18,6 +18,7 @@ const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 const NAMES: &str = "epmd";
 /// It is Erlang that starts, on a machine that does other things too.
 const PATIENCE: Duration = Duration::from_secs(90);
+const ATTEMPT: Duration = Duration::from_secs(10);
 
 /// One server. Stopped, it keeps its ports and its folder, and may be started again.
 pub struct Broker {
@@ -106,8 +107,14 @@ impl Broker {
         format!("amqp://guest:guest@127.0.0.1:{}", self.port)
     }
 
-    async fn connection(&self) -> lapin::Result<Connection> {
-        Connection::connect(&self.url(), ConnectionProperties::default()).await
+    /// A server that is just starting may take a connection and never speak on it.
+    async fn connection(&self) -> Result<Connection, String> {
+        let url = self.url();
+        let connecting = Connection::connect(&url, ConnectionProperties::default());
+        let connected = tokio::time::timeout(ATTEMPT, connecting).await;
+        connected
+            .map_err(|late| late.to_string())?
+            .map_err(|error| error.to_string())
     }
 
     /// Another client, which looks at what is there. It lives as long as the connection beside it.
