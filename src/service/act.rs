@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::deliver::panicked;
+use super::deliver::supervised;
 use crate::clock::Clock;
 use crate::config::settings::{Lifecycle, Settings};
 use crate::domain::command::Rules;
@@ -20,8 +19,6 @@ use crate::mdes::client::Client;
 use crate::store::{Memory, SharedOutbox};
 use crate::telemetry::Metrics;
 use crate::tokenex::client::TokenEx;
-
-const AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// Who carries out what is wanted of a token.
 #[derive(Clone, Default)]
@@ -119,17 +116,10 @@ pub(super) fn start(
         return;
     };
     let bell = outbox.bell();
-    let (store_is_there, stop) = (store_is_there.clone(), stop.clone());
-    workers.spawn(async move {
-        if stop.run_until_cancelled(store_is_there.cancelled()).await.is_none() {
-            return;
-        }
-        // A defect of ours must not leave what is wanted undone: what it held is taken up when its lease ends.
-        while panicked(Worker::new(office.clone(), bell.clone()).run(stop.clone())).await {
-            tracing::error!("the desk's worker panicked; another one begins");
-            let _ = stop.run_until_cancelled(tokio::time::sleep(AFTER_PANIC)).await;
-        }
-    });
+    let stop_of_one = stop.clone();
+    let work = move || Worker::new(office.clone(), bell.clone()).run(stop_of_one.clone());
+    let panicked = || tracing::error!("the desk's worker panicked; another one begins");
+    workers.spawn(supervised(work, panicked, store_is_there.clone(), stop.clone()));
 }
 
 #[async_trait]

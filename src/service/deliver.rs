@@ -47,28 +47,38 @@ pub(super) fn start(
             stop_overtakes_after: settings.delivery.stop_overtakes_after,
             numbers: wants_numbers(&settings_of_one.kind).then(|| inbox.clone() as Arc<dyn Numbers>),
         });
-        let (outbox, clock, metrics, stop) = (outbox.clone(), clock.clone(), metrics.clone(), stop.clone());
-        let store_is_there = store_is_there.clone();
-        workers.spawn(async move {
-            if stop.run_until_cancelled(store_is_there.cancelled()).await.is_none() {
-                return;
-            }
-            let worker = || Worker::new(line.clone(), outbox.clone(), clock.clone(), metrics.clone(), dice);
-            // A defect of ours must not silence a destination: what it held is due again when its lease ends.
-            while panicked(worker().run(stop.clone())).await {
-                tracing::error!(
-                    destination = line.settings.name,
-                    "its worker panicked; another one begins"
-                );
-                let _ = stop.run_until_cancelled(tokio::time::sleep(AFTER_PANIC)).await;
-            }
-        });
+        let (outbox, clock, metrics) = (outbox.clone(), clock.clone(), metrics.clone());
+        let name = settings_of_one.name.clone();
+        let panicked = move || tracing::error!(destination = name, "its worker panicked; another one begins");
+        let stop_of_one = stop.clone();
+        let work = move || {
+            let (outbox, clock, metrics) = (outbox.clone(), clock.clone(), metrics.clone());
+            Worker::new(line.clone(), outbox, clock, metrics, dice).run(stop_of_one.clone())
+        };
+        workers.spawn(supervised(work, panicked, store_is_there.clone(), stop.clone()));
     }
     workers
 }
 
+/// Works once the store is there, until the stop. A defect of ours must not be the end of a worker: another one begins,
+/// and what the first one held is taken up when its lease ends.
+pub(super) async fn supervised<W: Future<Output = ()> + Send + 'static>(
+    work: impl Fn() -> W,
+    tell: impl Fn(),
+    store_is_there: CancellationToken,
+    stop: CancellationToken,
+) {
+    if stop.run_until_cancelled(store_is_there.cancelled()).await.is_none() {
+        return;
+    }
+    while panicked(work()).await {
+        tell();
+        let _ = stop.run_until_cancelled(tokio::time::sleep(AFTER_PANIC)).await;
+    }
+}
+
 /// In a task of its own, which ends with the caller.
-pub(super) async fn panicked(work: impl Future<Output = ()> + Send + 'static) -> bool {
+async fn panicked(work: impl Future<Output = ()> + Send + 'static) -> bool {
     let mut alone = JoinSet::new();
     alone.spawn(work);
     matches!(alone.join_next().await, Some(Err(error)) if error.is_panic())
