@@ -7,6 +7,8 @@
 pub mod desk;
 pub mod ordering;
 
+use std::fmt;
+
 use async_trait::async_trait;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -47,7 +49,7 @@ pub struct Request<'a> {
 }
 
 /// An answer about a token's state.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Looked {
     /// The state.
     pub seen: Seen,
@@ -57,8 +59,17 @@ pub struct Looked {
     pub words: Value,
 }
 
+/// Without its body, in which a number may stand.
+impl fmt::Debug for Looked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Looked")
+            .field("seen", &self.seen)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What a service answered to a request.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Reply {
     /// Yes.
     Accepted {
@@ -84,6 +95,18 @@ pub enum Reply {
     Lost(Trouble),
     /// It was never sent: there was no connection, or no way to make the request.
     Unsent(Trouble),
+}
+
+/// Without its body, in which a number may stand.
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reply::Accepted { seen, .. } => f.debug_struct("Accepted").field("seen", seen).finish_non_exhaustive(),
+            Reply::Refused { why, .. } => f.debug_struct("Refused").field("why", why).finish_non_exhaustive(),
+            Reply::Lost(trouble) => f.debug_tuple("Lost").field(trouble).finish(),
+            Reply::Unsent(trouble) => f.debug_tuple("Unsent").field(trouble).finish(),
+        }
+    }
 }
 
 /// Why there is no answer.

@@ -13,6 +13,7 @@ mod ways;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -20,6 +21,7 @@ use time::OffsetDateTime;
 pub use self::after::{Because, Heard, Next, Then};
 pub use self::pace::Rules;
 use super::id::{CommandId, TokenReference};
+use super::masked::masked;
 use super::status::Status;
 
 /// What is wanted.
@@ -102,12 +104,22 @@ impl CausedBy {
 }
 
 /// The name by which the service knows the token. TokenEx's names and MDES's are different things; a link joins them.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Target {
     /// TokenEx's token, or MDES's `tokenUniqueReference`.
     pub token: String,
     /// TokenEx's `tokenReferenceId`, where its token has several network tokens.
     pub reference_id: Option<String>,
+}
+
+/// TokenEx's token may look like a card's number.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target")
+            .field("token", &masked(&self.token))
+            .field("reference_id", &self.reference_id)
+            .finish()
+    }
 }
 
 /// What is asked of us.
@@ -255,4 +267,24 @@ pub struct Command {
     pub code: Option<String>,
     /// Why it stands where it does, for people; masked.
     pub why: String,
+}
+
+impl Command {
+    /// One that was just asked for; nothing was done about it.
+    pub fn requested(id: CommandId, order: Order, why: &str) -> Self {
+        Command {
+            id,
+            order,
+            stage: Stage::Requested,
+            baseline: None,
+            landed_at: None,
+            otherwise: None,
+            accepted: false,
+            sends: 0,
+            asks: 0,
+            proof: None,
+            code: None,
+            why: why.to_owned(),
+        }
+    }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::masked::masked;
+
 /// Whose word a token reference is. An MDES token and a TokenEx token are different tokens,
 /// even where a link joins them for reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -37,7 +39,7 @@ impl Namespace {
 }
 
 /// A token's identity: (namespace, reference). The order is the order in which rows are locked.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TokenReference {
     /// Who gave the reference.
     pub namespace: Namespace,
@@ -51,6 +53,16 @@ impl TokenReference {
         TokenReference {
             namespace: Namespace::Mdes,
             reference: reference.into(),
+        }
+    }
+}
+
+/// TokenEx's token may look like a card's number.
+impl fmt::Debug for TokenReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.namespace {
+            Namespace::Mdes => f.debug_tuple("Mdes").field(&self.reference).finish(),
+            Namespace::TokenEx => f.debug_tuple("TokenEx").field(&masked(&self.reference)).finish(),
         }
     }
 }

@@ -44,8 +44,8 @@ pub enum Error {
     Unsigned,
 }
 
-/// What is to be signed.
-#[derive(Clone, Copy, Debug)]
+/// What is to be signed. No `Debug`: it holds a body.
+#[derive(Clone, Copy)]
 pub struct Signed<'a> {
     /// `POST`, in capitals.
     pub method: &'a str,

@@ -3,18 +3,21 @@
 //! A command is on disk before it is sent, and every step of it before the next one: a crash between two steps leaves
 //! the earlier one under a lease, and whoever finds it when the lease ends asks the service before anything else.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::{Error, Transition};
 use crate::domain::command::{Action, Command, Order, Stage};
 use crate::domain::event::EventType;
 use crate::domain::id::{CommandId, TokenReference};
+use crate::domain::masked::masked;
 
 /// What is asked of the memory about commands and links. Deadlines and errors are as those of [`super::Store`].
 #[async_trait]
@@ -127,6 +130,41 @@ pub struct KeptCommand {
     pub due_at: OffsetDateTime,
 }
 
+impl KeptCommand {
+    /// In JSON, for programs; times in RFC 3339, what is not known is null.
+    pub fn shown(&self) -> Value {
+        let (command, order) = (&self.command, &self.command.order);
+        json!({
+            "id": command.id,
+            "namespace": order.token.namespace,
+            "token_unique_reference": order.token.reference,
+            "action": order.action,
+            "through": order.through,
+            "caused_by": order.caused_by,
+            "reason_code": order.reason_code,
+            "reason": order.reason,
+            "forced": order.forced,
+            "stage": command.stage,
+            "final": command.stage.is_final(),
+            "proof": command.proof,
+            "code": command.code,
+            "why": command.why,
+            "sends": command.sends,
+            "landed_at": command.landed_at.map(stamp),
+            "asked_by": self.asked_by,
+            "waits_for_approval": self.waits,
+            "approved_by": self.approved_by,
+            "answer": self.answer,
+            "created_at": stamp(self.created_at),
+            "updated_at": stamp(self.updated_at),
+        })
+    }
+}
+
+fn stamp(at: OffsetDateTime) -> String {
+    at.format(&Rfc3339).unwrap_or_else(|_| at.to_string())
+}
+
 /// One step of a command, as the journal keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
@@ -196,7 +234,7 @@ pub struct Progress {
 }
 
 /// Names of one token, joined: for reading, and for finding the name that a service wants. Nothing is merged.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Link {
     /// MDES's `tokenUniqueReference`.
     pub token_unique_reference: String,
@@ -204,4 +242,15 @@ pub struct Link {
     pub tokenex_token: String,
     /// TokenEx's `tokenReferenceId`, where its token has several network tokens; an empty one is none.
     pub token_reference_id: Option<String>,
+}
+
+/// TokenEx's token may look like a card's number.
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("token_unique_reference", &self.token_unique_reference)
+            .field("tokenex_token", &masked(&self.tokenex_token))
+            .field("token_reference_id", &self.token_reference_id)
+            .finish()
+    }
 }

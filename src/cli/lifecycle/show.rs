@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::stage;
 use crate::cli::NOT_WELL;
-use crate::cli::output::{self, pairs, rfc3339, table, time};
+use crate::cli::output::{self, pairs, table, time};
 use crate::domain::command::{Action, Stage};
 use crate::domain::id::{CommandId, Namespace, TokenReference};
 use crate::store::Memory;
@@ -55,7 +55,7 @@ pub(super) async fn list(args: &List, memory: &Memory) -> anyhow::Result<ExitCod
     };
     let commands = memory.commands(&which, args.after, args.limit).await?;
     if args.json {
-        output::print_json(&commands.iter().map(shown).collect());
+        output::print_json(&commands.iter().map(KeptCommand::shown).collect());
         return Ok(ExitCode::SUCCESS);
     }
     let header = ["ID", "ACTION", "TOKEN", "THROUGH", "STAGE", "ASKED BY", "AT", "WHY"];
@@ -88,7 +88,7 @@ pub(super) async fn one(id: CommandId, as_json: bool, memory: &Memory) -> anyhow
     };
     let steps = memory.steps(id).await?;
     if as_json {
-        let mut command = shown(&kept);
+        let mut command = kept.shown();
         command["steps"] = json!(steps);
         output::print_json(&command);
         return Ok(ExitCode::SUCCESS);
@@ -143,34 +143,6 @@ fn approved(kept: &KeptCommand) -> String {
 
 fn word(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
-}
-
-fn shown(kept: &KeptCommand) -> Value {
-    let (command, order) = (&kept.command, &kept.command.order);
-    json!({
-        "id": command.id,
-        "namespace": order.token.namespace,
-        "token_unique_reference": order.token.reference,
-        "action": order.action,
-        "through": order.through,
-        "caused_by": order.caused_by,
-        "reason_code": order.reason_code,
-        "reason": order.reason,
-        "forced": order.forced,
-        "stage": command.stage,
-        "final": command.stage.is_final(),
-        "proof": command.proof,
-        "code": command.code,
-        "why": command.why,
-        "sends": command.sends,
-        "landed_at": command.landed_at.map(rfc3339),
-        "asked_by": kept.asked_by,
-        "waits_for_approval": kept.waits,
-        "approved_by": kept.approved_by,
-        "answer": kept.answer,
-        "created_at": rfc3339(kept.created_at),
-        "updated_at": rfc3339(kept.updated_at),
-    })
 }
 
 fn namespace(word: &str) -> Result<Namespace, String> {

@@ -28,35 +28,23 @@ fn ordered(action: Action, through: Service) -> Command {
         Service::Mdes => Namespace::Mdes,
         Service::TokenEx => Namespace::TokenEx,
     };
-    Command {
-        id: CommandId(Uuid::from_u128(1)),
-        order: Order {
-            token: TokenReference {
-                namespace,
-                reference: "T".to_owned(),
-            },
-            action,
-            through,
-            target: Target {
-                token: "T".to_owned(),
-                reference_id: None,
-            },
-            caused_by: CausedBy::TokenRequestor,
-            reason_code: "OTHER".to_owned(),
-            reason: None,
-            forced: false,
+    let order = Order {
+        token: TokenReference {
+            namespace,
+            reference: "T".to_owned(),
         },
-        stage: Stage::Requested,
-        baseline: None,
-        landed_at: None,
-        otherwise: None,
-        accepted: false,
-        sends: 0,
-        asks: 0,
-        proof: None,
-        code: None,
-        why: String::new(),
-    }
+        action,
+        through,
+        target: Target {
+            token: "T".to_owned(),
+            reference_id: None,
+        },
+        caused_by: CausedBy::TokenRequestor,
+        reason_code: "OTHER".to_owned(),
+        reason: None,
+        forced: false,
+    };
+    Command::requested(CommandId(Uuid::from_u128(1)), order, "")
 }
 
 fn forced(mut command: Command) -> Command {
@@ -274,6 +262,15 @@ fn what_may_have_landed_and_been_undone_is_not_sent_again() {
     let next = after(&command, &heard);
     assert_eq!(next.command.stage, Stage::Unknown);
     assert!(matches!(next.then, Then::Wait(_)));
+}
+
+#[test]
+fn a_tokenex_token_that_looks_like_a_card_is_printed_by_its_end_alone() {
+    let mut command = ordered(Action::Suspend, Service::TokenEx);
+    command.order.target.token = "5204730000001201".to_owned();
+    command.order.token.reference = "5204730000001201".to_owned();
+    let printed = format!("{command:?}");
+    assert!(!printed.contains("520473") && printed.contains("····1201"), "{printed}");
 }
 
 #[test]

@@ -93,7 +93,7 @@ pub(super) async fn show(State(api): State<SharedApi>, Named(id): Named) -> Resu
     let kept = api.state.desk.command(id).await?.ok_or_else(Problem::unknown_command)?;
     let steps = api.state.desk.steps(id).await?;
     let mut command = wire::command(&kept);
-    command["steps"] = steps.iter().map(wire::step).collect();
+    command["steps"] = json!(steps);
     Ok(Json(command))
 }
 

@@ -7,7 +7,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::domain::event::Advice;
 use crate::domain::id::{Namespace, TokenReference};
 use crate::domain::token::Registration;
-use crate::store::desk::{KeptCommand, Step};
+use crate::store::desk::KeptCommand;
 use crate::store::outbox::{KeptDelivery, Standing};
 
 /// A token as it stands, and what it was registered with.
@@ -70,39 +70,11 @@ pub(super) fn delivery(delivery: &KeptDelivery) -> Value {
 
 /// One command.
 pub(super) fn command(kept: &KeptCommand) -> Value {
-    let command = &kept.command;
-    let order = &command.order;
-    json!({
-        "id": command.id,
-        "namespace": order.token.namespace,
-        "token_unique_reference": order.token.reference,
-        "action": order.action,
-        "through": order.through,
-        "target": { "token": order.target.token, "token_reference_id": order.target.reference_id },
-        "caused_by": order.caused_by,
-        "reason_code": order.reason_code,
-        "reason": order.reason,
-        "forced": order.forced,
-        "stage": command.stage,
-        "final": command.stage.is_final(),
-        "proof": command.proof,
-        "code": command.code,
-        "why": command.why,
-        "sends": command.sends,
-        "landed_at": command.landed_at.map(rfc3339),
-        "asked_by": kept.asked_by,
-        "waits_for_approval": kept.waits,
-        "approved_by": kept.approved_by,
-        "answer": kept.answer,
-        "created_at": rfc3339(kept.created_at),
-        "updated_at": rfc3339(kept.updated_at),
-        "due_at": (!command.stage.is_final()).then(|| rfc3339(kept.due_at)),
-    })
-}
-
-/// One step of a command.
-pub(super) fn step(step: &Step) -> Value {
-    json!({ "stage": step.stage, "why": step.why, "at": rfc3339(step.at) })
+    let (command, target) = (&kept.command, &kept.command.order.target);
+    let mut shown = kept.shown();
+    shown["target"] = json!({ "token": target.token, "token_reference_id": target.reference_id });
+    shown["due_at"] = json!((!command.stage.is_final()).then(|| rfc3339(kept.due_at)));
+    shown
 }
 
 /// A token's place in the order of tokens: `mdes:DM4MMC…`.

@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::rows::{CommandRow, Held, json, line, written};
 use super::{look, place, steps};
-use crate::domain::command::{Command, Stage};
+use crate::domain::command::Command;
 use crate::domain::id::{CommandId, TokenReference};
 use crate::store::Error;
 use crate::store::desk::{Approved, NewCommand, Ordered};
@@ -104,20 +104,7 @@ fn requested(new: &NewCommand) -> Command {
         true => "waits until another operator approves of it",
         false => "asked for",
     };
-    Command {
-        id: new.id,
-        order: new.order.clone(),
-        stage: Stage::Requested,
-        baseline: None,
-        landed_at: None,
-        otherwise: None,
-        accepted: false,
-        sends: 0,
-        asks: 0,
-        proof: None,
-        code: None,
-        why: why.to_owned(),
-    }
+    Command::requested(new.id, new.order.clone(), why)
 }
 
 /// Its place, or nothing if its key was used before.

@@ -6,12 +6,12 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
 
-/// An object's fields, by their trimmed key in lower case.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// An object's fields, by their trimmed key in lower case. No `Debug`: it holds a body.
+#[derive(Clone, Default, PartialEq)]
 pub struct Fields(BTreeMap<String, Field>);
 
 /// An object within is read the same way.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 enum Field {
     Plain(Value),
     Object(Fields),

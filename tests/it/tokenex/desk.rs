@@ -108,20 +108,7 @@ impl Desk for Carries {
     async fn order(&self, new: &NewCommand) -> Result<Ordered, Error> {
         let now = OffsetDateTime::UNIX_EPOCH;
         let kept = KeptCommand {
-            command: Command {
-                id: new.id,
-                order: new.order.clone(),
-                stage: Stage::Requested,
-                baseline: None,
-                landed_at: None,
-                otherwise: None,
-                accepted: false,
-                sends: 0,
-                asks: 0,
-                proof: None,
-                code: None,
-                why: String::new(),
-            },
+            command: Command::requested(new.id, new.order.clone(), ""),
             asked_by: new.asked_by.clone(),
             waits: false,
             approved_by: None,
