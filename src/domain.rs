@@ -12,6 +12,7 @@ pub mod masked;
 pub mod notification;
 pub mod pace;
 pub mod peer;
+pub mod question;
 pub mod status;
 pub mod subject;
 pub mod token;

@@ -16,6 +16,7 @@ use crate::domain::peer::Peer;
 use crate::domain::status::Status;
 use crate::domain::token::{Asked, Change, Token, Verdict};
 
+pub mod asking;
 mod batch;
 mod bell;
 mod commands;
@@ -43,6 +44,7 @@ mod tokens;
 mod values;
 pub mod written;
 
+pub use asking::{Asking, SharedAsking};
 pub use desk::{Desk, SharedDesk};
 pub use memory::{Memory, open};
 pub use outbox::{Outbox, SharedOutbox};

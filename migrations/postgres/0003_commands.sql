@@ -154,9 +154,9 @@ comment on column command_tokens.seen is 'The sequence up to which the command h
 -- What is said in answer to a question of ours applies only if the token has not moved since.
 alter table token_statements drop constraint token_statements_verdict_check;
 alter table token_statements add constraint token_statements_verdict_check
-  check (verdict in ('advanced', 'unchanged', 'stale', 'untimed', 'anomaly', 'late')) not valid;
+  check (verdict in ('advanced', 'unchanged', 'stale', 'untimed', 'anomaly', 'late', 'hinted')) not valid;
 
-comment on column token_statements.verdict is 'What became of it: advanced (a transition), unchanged, stale, untimed, anomaly, late (an answer to a question of ours, after the token had moved)';
+comment on column token_statements.verdict is 'What became of it: advanced (a transition), unchanged, stale, untimed, anomaly, late (an answer to a question of ours, after the token had moved), hinted (an unproven callback: asked after)';
 
 comment on table notifications is 'What Mastercard sent, or a service answered us, and we could read, sealed; one row per notification, however often it was told';
 comment on column notifications.peer is 'The name that the sender''s certificate bore; mdes or tokenex: it answered a request of ours';

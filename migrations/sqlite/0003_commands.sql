@@ -102,7 +102,7 @@ create table token_statements_new (
   statement_hash          blob    not null check (length(statement_hash) = 32),
   namespace               text    not null,
   token_unique_reference  text    not null,
-  verdict                 text    not null check (verdict in ('advanced', 'unchanged', 'stale', 'untimed', 'anomaly', 'late')),
+  verdict                 text    not null check (verdict in ('advanced', 'unchanged', 'stale', 'untimed', 'anomaly', 'late', 'hinted')),
   sequence                integer check (sequence >= 1),
   status                  text    check (instr(status, char(0)) = 0),
   status_at               text,

@@ -110,6 +110,14 @@ uuid_id!(
     CommandId
 );
 uuid_id!(
+    /// One reconcile (a UUID version 7).
+    ReconcileId
+);
+uuid_id!(
+    /// One time in which something may have been missed (a UUID version 7).
+    GapId
+);
+uuid_id!(
     /// One quarantined body, or one token of a notification that could not be read.
     QuarantineId
 );

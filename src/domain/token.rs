@@ -39,6 +39,12 @@ pub enum Doubt {
     RepeatedAcross,
     /// Something else was said after DEACTIVATED.
     WokeAfterDeactivation,
+    /// The status is one that we do not know, and the network has not said it again when asked.
+    Unrecognized,
+    /// The token's number changed and was not told.
+    NumberMissing,
+    /// Somebody who cannot prove it said that something changed.
+    Hinted,
 }
 
 /// What the merchant said of a token when it was made.

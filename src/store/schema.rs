@@ -41,6 +41,14 @@ const STEPS: &[(i64, &str, Sql)] = &[
             sqlite: include_str!("../../migrations/sqlite/0003_commands.sql"),
         },
     ),
+    (
+        4,
+        "asking",
+        Sql {
+            postgres: include_str!("../../migrations/postgres/0004_asking.sql"),
+            sqlite: include_str!("../../migrations/sqlite/0004_asking.sql"),
+        },
+    ),
 ];
 
 static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(|sql| sql.postgres));

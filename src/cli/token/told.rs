@@ -164,5 +164,8 @@ fn why(doubt: Doubt) -> &'static str {
         Doubt::DeactivatedOutOfOrder => "DEACTIVATED came with an older time than what was held",
         Doubt::RepeatedAcross => "a statement was heard again after another had come between",
         Doubt::WokeAfterDeactivation => "something else was said after DEACTIVATED, and not applied",
+        Doubt::Unrecognized => "the status is one that we do not know",
+        Doubt::NumberMissing => "the token's number changed and was not told",
+        Doubt::Hinted => "somebody who cannot prove it said that something changed; it is being asked after",
     }
 }
