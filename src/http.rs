@@ -3,5 +3,6 @@
 pub mod admin;
 mod body;
 pub mod callback;
+mod console;
 pub mod health;
 pub mod tokenex;

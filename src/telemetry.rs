@@ -3,9 +3,11 @@
 //! No label is unbounded: each value is a word from this program, never one that a stranger chose.
 
 mod flood;
+mod history;
 mod logs;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -16,6 +18,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 pub use self::flood::Flood;
+use self::history::History;
+pub use self::history::Minute;
 pub use self::logs::init_logs;
 use crate::domain::pace::Breaker;
 
@@ -72,6 +76,7 @@ struct Inner {
     breaker: Family<To, Gauge>,
     commands: Family<Commanded, Counter>,
     admin_requests: Family<Outcome, Counter>,
+    history: History,
 }
 
 impl Metrics {
@@ -99,6 +104,7 @@ impl Metrics {
             breaker: Family::default(),
             commands: Family::default(),
             admin_requests: Family::default(),
+            history: History::default(),
         };
         let r = &mut inner.registry;
         let text = "Handshakes by outcome: accepted, or why refused";
@@ -154,6 +160,11 @@ impl Metrics {
     /// A request was answered: `recorded`, `repeat`, or the reason of the refusal.
     pub fn notification(&self, outcome: &'static str, took: Duration) {
         self.0.notifications.get_or_create(&Outcome { outcome }).inc();
+        match outcome {
+            "recorded" => self.0.history.recorded.fetch_add(1, Ordering::Relaxed),
+            "repeat" => 0,
+            _ => self.0.history.refused.fetch_add(1, Ordering::Relaxed),
+        };
         self.0.answer_seconds.observe(took.as_secs_f64());
     }
 
@@ -167,6 +178,11 @@ impl Metrics {
         self.0.batch_size.observe(notifications as f64);
         self.0.store_seconds.observe(took.as_secs_f64());
         self.0.last_notification.set(now_unix);
+    }
+
+    /// When the last notification was recorded, in seconds since 1970; `None`: none since the start.
+    pub fn last_notification(&self) -> Option<i64> {
+        Some(self.0.last_notification.get()).filter(|at| *at > 0)
     }
 
     /// How many quarantined entries are open.
@@ -190,6 +206,11 @@ impl Metrics {
         let destination = destination.to_owned();
         let labels = Delivered { destination, outcome };
         self.0.deliveries.get_or_create(&labels).inc();
+        let counted = match outcome {
+            "delivered" => &self.0.history.delivered,
+            _ => &self.0.history.failed,
+        };
+        counted.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A destination's breaker moved.
@@ -229,6 +250,16 @@ impl Metrics {
     /// A request under /v1 was `admitted`, or why it was not.
     pub fn admin_request(&self, outcome: &'static str) {
         self.0.admin_requests.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// Gives what was counted since the last call to the minute of now.
+    pub fn sample(&self, now_unix: i64) {
+        self.0.history.sample(now_unix);
+    }
+
+    /// The last so many minutes of this process, oldest first; at most a day.
+    pub fn last_minutes(&self, count: usize, now_unix: i64) -> Vec<Minute> {
+        self.0.history.last(count, now_unix)
     }
 
     /// All of it in the OpenMetrics text format.

@@ -12,13 +12,13 @@ mod deliveries;
 mod destinations;
 mod events;
 mod export;
-mod flow;
+pub(in crate::http) mod flow;
 mod links;
 mod problem;
 mod stream;
 mod tokens;
 mod v1;
-mod wire;
+pub(in crate::http) mod wire;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -33,8 +33,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 
+pub(in crate::http) use self::admit::is_cross_site;
 use self::problem::Problem;
-use super::{health, tokenex};
+use super::{console, health, tokenex};
 use crate::clock::Clock;
 use crate::config::settings::{Admin, Destination, Limits};
 use crate::lifecycle::ordering::Offered;
@@ -84,6 +85,9 @@ pub fn router(state: AdminState, settings: &Admin) -> Router {
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
+        .route("/", get(console::to_console))
+        .route("/console/", get(console::to_console))
+        .nest("/console", console::router(state.clone(), settings))
         .fallback(not_found)
         .method_not_allowed_fallback(only_reading)
         .nest("/v1", v1::router(state.clone()))
@@ -96,7 +100,7 @@ async fn not_found(uri: Uri) -> Response {
     if is_v1(&uri) {
         return Problem::no_such_path().into_response();
     }
-    let text = "not found: there is /livez, /readyz, /metrics, and /v1 for who has a token\n";
+    let text = "not found: there is /livez, /readyz, /metrics, and /console and /v1 for who has a token\n";
     (StatusCode::NOT_FOUND, text).into_response()
 }
 

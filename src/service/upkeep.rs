@@ -124,6 +124,7 @@ pub(super) async fn measure(
             Ok(open) => metrics.quarantine_open(open),
             Err(error) => tracing::warn!(%error, "cannot count what is in quarantine; its gauge stands still"),
         }
+        metrics.sample(clock.now().unix_timestamp());
         tokio::time::sleep(MEASURE_EVERY).await;
     }
 }

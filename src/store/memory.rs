@@ -17,7 +17,7 @@ use super::outbox::{
 };
 use super::pool::{Pool, Source};
 use super::postgres::Hosts;
-use super::roster::{NewOperator, Operator, Roster};
+use super::roster::{NewOperator, NewSession, Operator, Roster};
 use super::session::Session;
 use super::sqlite::File;
 use super::{
@@ -383,6 +383,23 @@ impl Roster for Memory {
     async fn operator_of(&self, token_hash: &[u8; 32]) -> Result<Option<Operator>, Error> {
         let now = self.clock.now();
         self.read(async |session| operators::holder(session, token_hash, now).await)
+            .await
+    }
+
+    async fn begin_session(&self, begun: &NewSession) -> Result<(), Error> {
+        let now = self.clock.now();
+        self.write(async |session| operators::begin_session(session, begun, now).await)
+            .await
+    }
+
+    async fn session_of(&self, id_hash: &[u8; 32]) -> Result<Option<Operator>, Error> {
+        let now = self.clock.now();
+        self.read(async |session| operators::session_of(session, id_hash, now).await)
+            .await
+    }
+
+    async fn end_session(&self, id_hash: &[u8; 32]) -> Result<bool, Error> {
+        self.write(async |session| operators::end_session(session, id_hash).await)
             .await
     }
 }

@@ -1,9 +1,9 @@
-//! Operators: who may ask the admin API. Of their bearer tokens only the SHA-256 is here.
+//! Operators: who may ask the admin API, and their browsers' sessions. Of tokens and cookies only the SHA-256 is here.
 
 use time::OffsetDateTime;
 
 use super::Error;
-use super::roster::{NewOperator, Operator, Role};
+use super::roster::{NewOperator, NewSession, Operator, Role};
 use super::row::row;
 use super::session::{Session, Sql, execute, fetch};
 use super::values::Stamp;
@@ -50,6 +50,43 @@ from operators
 where token_hash = $1
   and revoked_at is null
   and expires_at > $2
+",
+);
+
+const BEGIN: Sql = Sql::same(
+    "\
+-- session: begin one
+insert into sessions (id_hash, operator, created_at, expires_at)
+values ($1, $2, $3, $4)
+",
+);
+
+const FORGET: Sql = Sql::same(
+    "\
+-- session: forget those that have expired
+delete from sessions
+where expires_at <= $1
+",
+);
+
+const SESSION: Sql = Sql::same(
+    "\
+-- session: whose it is, if it and their token still hold
+select name, role, operators.created_at, operators.expires_at, revoked_at
+from sessions
+join operators on operators.name = sessions.operator
+where id_hash = $1
+  and sessions.expires_at > $2
+  and revoked_at is null
+  and operators.expires_at > $2
+",
+);
+
+const END: Sql = Sql::same(
+    "\
+-- session: end it
+delete from sessions
+where id_hash = $1
 ",
 );
 
@@ -110,4 +147,28 @@ pub(super) async fn holder(
 ) -> Result<Option<Operator>, Error> {
     let rows: Vec<OperatorRow> = fetch!(session, HOLDER, &token_hash[..], Stamp(now))?;
     rows.into_iter().next().map(OperatorRow::operator).transpose()
+}
+
+/// Begins a session. A crash before it leaves a browser that has to log in again.
+pub(super) async fn begin_session(session: &mut Session, begun: &NewSession, now: OffsetDateTime) -> Result<(), Error> {
+    execute!(session, FORGET, Stamp(now))?;
+    let (id_hash, expires_at) = (&begun.id_hash[..], Stamp(begun.expires_at));
+    execute!(session, BEGIN, id_hash, &begun.operator, Stamp(now), expires_at)?;
+    Ok(())
+}
+
+/// Whose session it is.
+pub(super) async fn session_of(
+    session: &mut Session,
+    id_hash: &[u8; 32],
+    now: OffsetDateTime,
+) -> Result<Option<Operator>, Error> {
+    let rows: Vec<OperatorRow> = fetch!(session, SESSION, &id_hash[..], Stamp(now))?;
+    rows.into_iter().next().map(OperatorRow::operator).transpose()
+}
+
+/// Ends a session.
+pub(super) async fn end_session(session: &mut Session, id_hash: &[u8; 32]) -> Result<bool, Error> {
+    let ended = execute!(session, END, &id_hash[..])?;
+    Ok(ended == 1)
 }

@@ -22,6 +22,15 @@ pub trait Roster: Send + Sync {
 
     /// Whose token has this SHA-256, if it is neither revoked nor expired.
     async fn operator_of(&self, token_hash: &[u8; 32]) -> Result<Option<Operator>, Error>;
+
+    /// Begins a browser's session of an operator's; those that have expired are forgotten on the way.
+    async fn begin_session(&self, session: &NewSession) -> Result<(), Error>;
+
+    /// Whose session has this SHA-256, if neither it nor its operator's token is revoked or expired.
+    async fn session_of(&self, id_hash: &[u8; 32]) -> Result<Option<Operator>, Error>;
+
+    /// Ends a session; says whether there was one.
+    async fn end_session(&self, id_hash: &[u8; 32]) -> Result<bool, Error>;
 }
 
 /// What the callers hold.
@@ -63,6 +72,17 @@ pub struct NewOperator {
     pub role: Role,
     /// SHA-256 of their bearer token.
     pub token_hash: [u8; 32],
+    /// Until when.
+    pub expires_at: OffsetDateTime,
+}
+
+/// A browser's session to be begun.
+#[derive(Clone)]
+pub struct NewSession {
+    /// SHA-256 of what its cookie holds.
+    pub id_hash: [u8; 32],
+    /// Whose.
+    pub operator: String,
     /// Until when.
     pub expires_at: OffsetDateTime,
 }

@@ -49,6 +49,14 @@ const STEPS: &[(i64, &str, Sql)] = &[
             sqlite: include_str!("../../migrations/sqlite/0004_asking.sql"),
         },
     ),
+    (
+        6,
+        "console",
+        Sql {
+            postgres: include_str!("../../migrations/postgres/0006_console.sql"),
+            sqlite: include_str!("../../migrations/sqlite/0006_console.sql"),
+        },
+    ),
 ];
 
 static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(|sql| sql.postgres));

@@ -7,6 +7,7 @@ mod act;
 mod api;
 mod arrows;
 mod batch;
+mod console;
 mod deliver;
 mod door;
 mod egress;

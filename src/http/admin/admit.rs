@@ -145,7 +145,7 @@ fn shown(headers: &HeaderMap) -> Result<Bearer, Refused> {
 }
 
 /// A browser says where a page that asks comes from; programs say nothing.
-fn is_cross_site(uri: &Uri, headers: &HeaderMap) -> bool {
+pub(in crate::http) fn is_cross_site(uri: &Uri, headers: &HeaderMap) -> bool {
     let is_ours = |site: &[u8]| site == b"same-origin" || site == b"none";
     let fetched = headers.get_all(SEC_FETCH_SITE).iter();
     let mut origins = headers.get_all(ORIGIN).iter();

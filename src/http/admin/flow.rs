@@ -17,21 +17,21 @@ use tokio::time::timeout;
 const WRITE_WITHIN: Duration = Duration::from_secs(30);
 
 /// Both ends: what is written into the first comes out of the second.
-pub(super) fn flow() -> (Writer, Body) {
+pub(in crate::http) fn flow() -> (Writer, Body) {
     // One page waits while the next is made.
     let (sender, receiver) = mpsc::channel(1);
     (Writer(sender), Body::new(Flow(receiver)))
 }
 
 /// Nobody reads any more, or too slowly.
-pub(super) struct Gone;
+pub(in crate::http) struct Gone;
 
 /// Where the pages go; if it is dropped before its end was said, the body is cut short.
-pub(super) struct Writer(Sender<Option<Bytes>>);
+pub(in crate::http) struct Writer(Sender<Option<Bytes>>);
 
 impl Writer {
     /// Returns when there is room for the next page.
-    pub(super) async fn write(&self, page: impl Into<Bytes>) -> Result<(), Gone> {
+    pub(in crate::http) async fn write(&self, page: impl Into<Bytes>) -> Result<(), Gone> {
         match timeout(WRITE_WITHIN, self.0.send(Some(page.into()))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Gone),
@@ -40,12 +40,12 @@ impl Writer {
     }
 
     /// That was all: the body is whole.
-    pub(super) async fn end(self) {
+    pub(in crate::http) async fn end(self) {
         let _ = timeout(WRITE_WITHIN, self.0.send(None)).await; // whoever is gone need not know
     }
 
     /// Returns once nobody reads any more.
-    pub(super) async fn gone(&self) {
+    pub(in crate::http) async fn gone(&self) {
         self.0.closed().await;
     }
 }

@@ -78,12 +78,12 @@ pub(super) fn command(kept: &KeptCommand) -> Value {
 }
 
 /// A token's place in the order of tokens: `mdes:DM4MMC…`.
-pub(super) fn token_cursor(token: &TokenReference) -> String {
+pub(in crate::http) fn token_cursor(token: &TokenReference) -> String {
     format!("{}:{}", token.namespace.as_str(), token.reference)
 }
 
 /// The token that such a place names.
-pub(super) fn token_of_cursor(cursor: &str) -> Option<TokenReference> {
+pub(in crate::http) fn token_of_cursor(cursor: &str) -> Option<TokenReference> {
     let (namespace, reference) = cursor.split_once(':')?;
     Some(TokenReference {
         namespace: Namespace::parse(namespace)?,

@@ -1,0 +1,202 @@
+//! One token: how it stands, how it came to be so, and what can be done.
+
+use axum::extract::{Path, Query, State};
+use axum::response::Html;
+use maud::{Markup, html};
+use serde::Deserialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::page::{Failure, page};
+use super::session::Visitor;
+use super::{SharedConsole, shown, strip, timeline};
+use crate::domain::id::{Namespace, TokenReference};
+use crate::domain::status::Status;
+use crate::domain::token::Token;
+use crate::store::desk::Link;
+use crate::store::outbox::Standing;
+
+/// Changes that the strip is drawn from: the newest.
+const CHANGES_MAX: u64 = 1_000;
+
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+pub(super) struct Said {
+    said: Option<String>,
+}
+
+/// `GET /console/tokens/{namespace}/{reference}`.
+pub(super) async fn show(
+    State(console): State<SharedConsole>,
+    visitor: Visitor,
+    Path((namespace, reference)): Path<(String, String)>,
+    Query(said): Query<Said>,
+) -> Result<Html<String>, Failure> {
+    let token = named(&namespace, reference)?;
+    let standing = standing(&console, &token).await?;
+    let after = standing.token.sequence.saturating_sub(CHANGES_MAX);
+    let transitions = console
+        .state
+        .store
+        .transitions(&token, after, CHANGES_MAX as u32)
+        .await?;
+    let links = console.state.desk.links_of(&token).await?;
+    let timeline = timeline::of(&console, &token, &transitions).await?;
+    let now = console.now();
+    let title = format!("Token {}", shown::name(&token));
+    let content = html! {
+        (shown::said(said.said.as_deref(), None))
+        div data-live {
+            (head(&standing))
+            (strip::strip(&transitions, now))
+            (facts(&standing, &links, now))
+        }
+        (acts(&visitor, &standing))
+        div { (timeline::table(&timeline, now)) }
+        (metadata(&standing.token))
+    };
+    Ok(page(&visitor, "/console/tokens", &title, &content))
+}
+
+/// The token that a path names.
+pub(super) fn named(namespace: &str, reference: String) -> Result<TokenReference, Failure> {
+    Ok(TokenReference {
+        namespace: Namespace::parse(namespace).ok_or_else(Failure::not_found)?,
+        reference,
+    })
+}
+
+async fn standing(console: &SharedConsole, token: &TokenReference) -> Result<Standing, Failure> {
+    let kept = console.state.store.token(token).await?;
+    let registration = console.state.outbox.registration(token).await?;
+    match (kept, registration) {
+        (None, None) => Err(Failure::not_found()),
+        (None, Some(registration)) => Ok(Standing {
+            updated_at: registration.registered_at,
+            token: Token::unheard(token.clone()),
+            registration: Some(registration),
+        }),
+        (Some(kept), registration) => Ok(Standing {
+            token: kept.token,
+            updated_at: kept.updated_at,
+            registration,
+        }),
+    }
+}
+
+fn head(standing: &Standing) -> Markup {
+    let token = &standing.token;
+    html! {
+        h1.token { (shown::name(&token.reference)) " " (shown::status(token.status())) }
+        p.advice { (shown::advice(token.status())) }
+        @for doubt in token.doubts() {
+            p.doubt { (shown::badge("provisional", "odd")) " " (doubt.sentence()) }
+        }
+    }
+}
+
+fn facts(standing: &Standing, links: &[Link], now: OffsetDateTime) -> Markup {
+    let (token, registration) = (&standing.token, standing.registration.as_ref());
+    let suspenders = token.suspended_by().collect::<Vec<_>>().join(", ");
+    let requestor = token.requestor().or_else(|| registration?.requestor.as_deref());
+    html! {
+        dl.facts {
+            dt { "Suspended by" } dd { (shown::or_dash(Some(&suspenders))) }
+            dt { "Since" } dd { (shown::maybe_at(token.status_at(), now)) }
+            dt { "Reason" } dd { (shown::or_dash(token.reason_code())) }
+            dt { "Your reference" } dd { (shown::or_dash(registration.and_then(|one| one.merchant_reference.as_deref()))) }
+            dt { "Requestor" } dd { (shown::or_dash(requestor)) }
+            dt { "Changes" } dd { (token.sequence) }
+            @for link in links {
+                dt { "Linked with" } dd { (linked(link, token.reference.namespace)) }
+            }
+        }
+    }
+}
+
+/// The other name.
+fn linked(link: &Link, here: Namespace) -> Markup {
+    let other = match here {
+        Namespace::Mdes => TokenReference {
+            namespace: Namespace::TokenEx,
+            reference: link.tokenex_token.clone(),
+        },
+        Namespace::TokenEx => TokenReference::mdes(link.token_unique_reference.clone()),
+    };
+    shown::token(&other)
+}
+
+/// Buttons for what its status allows; whether it can work is for the desk, on a fresh look.
+fn acts(visitor: &Visitor, standing: &Standing) -> Markup {
+    let token = &standing.token;
+    let (suspends, resumes) = match token.status() {
+        Some(Status::Deactivated) => return html! {},
+        Some(Status::Active) => (true, false),
+        Some(Status::Suspended) => (true, true),
+        _ => (true, true),
+    };
+    if !visitor.acts() {
+        return html! {};
+    }
+    let action = format!("{}/commands", shown::token_path(&token.reference));
+    let last: String = last_four(&token.reference.reference);
+    html! {
+        section.acts aria-label="What can be done" {
+            form method="post" action=(action) {
+                (visitor.seal())
+                label for="reason" { "Reason" }
+                input id="reason" name="reason" maxlength="256" autocomplete="off";
+                @if suspends { button type="submit" name="action" value="suspend" { "Suspend" } }
+                @if resumes { button type="submit" name="action" value="resume" { "Resume" } }
+            }
+            details {
+                summary { "Delete this token" }
+                form method="post" action=(action) {
+                    (visitor.seal())
+                    p { "It cannot be undone: no one will be able to charge it again." }
+                    label for="confirm" { "The last four characters of its reference" }
+                    input id="confirm" name="confirm" required minlength=(last.chars().count()) maxlength="4" autocomplete="off";
+                    label for="why" { "Reason" }
+                    input id="why" name="reason" maxlength="256" autocomplete="off";
+                    button.danger type="submit" name="action" value="delete" { "Delete for good" }
+                }
+            }
+        }
+    }
+}
+
+fn last_four(reference: &str) -> String {
+    let skip = reference.chars().count().saturating_sub(4);
+    reference.chars().skip(skip).collect()
+}
+
+fn metadata(token: &Token) -> Markup {
+    let fields = ["tokenInfo", "productConfig"].map(|object| (object, token.object(object)));
+    if fields.iter().all(|(_, fields)| fields.is_empty()) {
+        return html! {};
+    }
+    html! {
+        h2 { "Card and token data" }
+        table.data {
+            caption.unseen { "What the network said of the card and the token" }
+            thead { tr { th { "Field" } th { "Value" } } }
+            tbody {
+                @for (object, fields) in &fields {
+                    @for (name, value) in fields {
+                        tr { td { (object) "." (name) } td { (plain(value)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A value as a person reads it.
+pub(super) fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}

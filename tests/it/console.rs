@@ -1,0 +1,7 @@
+//! The console: who comes in, what they see, and what a form may do.
+
+mod browser;
+mod chromium;
+
+mod login;
+mod pages;
