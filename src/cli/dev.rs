@@ -137,7 +137,8 @@ pub async fn run(args: &DevArgs, beside: Beside, settings: Settings) -> anyhow::
     let tokens = beside::tokens(&services, &links, story.token_unique_reference()).await?;
     let body = args.certificates.join("notification.json");
     std::fs::write(&body, mastercard.sealed(Say::Suspended(&["ISSUER"]), &mut story)?)?;
-    print!("{tokens}{}", try_it(&files, &body, &target));
+    let console = beside::console(&links, service.admin_address, now).await?;
+    print!("{tokens}{}{console}\nCtrl-C stops.\n", try_it(&files, &body, &target));
     tokio::signal::ctrl_c().await?;
     println!("\nstopping");
     service.stop().await;
@@ -231,8 +232,7 @@ fn described(token: &Token) -> String {
 fn try_it(files: &DevFiles, body: &Path, target: &Target) -> String {
     format!(
         "\nSend one more yourself (a new token, suspended; run it twice to see a repeat):\n\n\
-         curl --cacert {} --cert {} --key {} \\\n  -H 'content-type: application/json' --data @{} \\\n  {target}\n\n\
-         Ctrl-C stops.\n",
+         curl --cacert {} --cert {} --key {} \\\n  -H 'content-type: application/json' --data @{} \\\n  {target}\n",
         files.ca.certificate.display(),
         files.client.certificate.display(),
         files.client.private_key.display(),

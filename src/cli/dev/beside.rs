@@ -4,14 +4,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
+use time::OffsetDateTime;
 
 use super::READY_WITHIN;
 use crate::cli::simulate::services::names;
+use crate::domain::bearer::Bearer;
 use crate::domain::id::TokenReference;
 use crate::simulator::dev_files::Pair;
 use crate::simulator::services::tokens::{NewToken, State};
 use crate::simulator::services::{Services, Settings};
 use crate::store::desk::{Desk, Link};
+use crate::store::roster::{NewOperator, Role, Roster as _};
 use crate::store::{Memory, Store};
 
 const TOKENS: usize = 3;
@@ -104,4 +107,24 @@ async fn held(memory: &Memory, reference: &str) -> anyhow::Result<()> {
     };
     let came = tokio::time::timeout(READY_WITHIN, coming).await;
     came.with_context(|| format!("no token was announced within {READY_WITHIN:?}"))?
+}
+
+/// The console's address, and a token for it that is good for a day: each start makes one, of an operator of its own.
+pub(super) async fn console(memory: &Memory, address: SocketAddr, now: OffsetDateTime) -> anyhow::Result<String> {
+    let mut random = zeroize::Zeroizing::new([0; 32]);
+    aws_lc_rs::rand::fill(random.as_mut()).context("the machine has no random bytes")?;
+    let bearer = Bearer::of(&random);
+    let operator = NewOperator {
+        name: format!("dev-{}", now.unix_timestamp()),
+        role: Role::Operator,
+        token_hash: bearer.sha256(),
+        expires_at: now + time::Duration::DAY,
+    };
+    memory.add_operator(&operator).await?;
+    Ok(format!(
+        "\nSee all of it in the console, with this token (good for a day):\n\n\
+         http://{address}/console\n\
+         {}\n",
+        bearer.expose()
+    ))
 }

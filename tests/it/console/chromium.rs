@@ -16,7 +16,10 @@ async fn a_person_walks_through_the_console_in_chromium() {
     let modules = std::env::var_os("MDES_RECEIVER_TEST_NODE_MODULES");
     let modules = modules.expect("MDES_RECEIVER_TEST_NODE_MODULES; `tests/run` sets it");
     let shop = Merchant::content().await;
-    let world = Desk::over(Database::sqlite().await).with(&shop.destination("shop", "")).open().await;
+    let world = Desk::over(Database::sqlite().await)
+        .with(&shop.destination("shop", ""))
+        .open()
+        .await;
     say(&world, "DM4MMC0001", "ACTIVE", "2026-11-20T10:00:00Z").await;
     say(&world, "DM4MMC0001", "SUSPENDED", "2026-11-21T10:00:00Z").await;
     let token = bearer(&world, "ana", Role::Operator, time::Duration::HOUR).await;

@@ -51,14 +51,22 @@ async fn who_is_not_logged_in_sees_the_login_alone(database: Database) {
 
 async fn a_wrong_token_opens_nothing(database: Database) {
     let world = World::over(database).await;
-    for token in ["", "mdr_", "mdr_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", "\u{1f600}"] {
+    for token in [
+        "",
+        "mdr_",
+        "mdr_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+        "\u{1f600}",
+    ] {
         let mut browser = Browser::stranger(&world);
         let reply = browser.log_in(token, "").await;
         assert_eq!(reply.status, 200);
         assert!(browser.cookie.is_none());
         let page = text(&reply);
         assert!(page.contains("unknown, expired or revoked"));
-        assert!(token.is_empty() || !page.contains(token), "the page shows what was typed");
+        assert!(
+            token.is_empty() || !page.contains(token),
+            "the page shows what was typed"
+        );
     }
 }
 
@@ -67,9 +75,17 @@ async fn a_session_ends_with_its_logout_and_with_its_operators_token(database: D
     let ana = Browser::of(&world, "ana", Role::Operator).await;
     let other = Browser::of(&world, "ben", Role::Viewer).await;
     assert_eq!(ana.send("/console", "/console/logout", &[]).await.status, 303);
-    assert_eq!(ana.get("/console").await.status, 303, "the cookie is worth nothing any more");
+    assert_eq!(
+        ana.get("/console").await.status,
+        303,
+        "the cookie is worth nothing any more"
+    );
     assert_eq!(other.get("/console").await.status, 200);
-    memory(&world).await.revoke_operator("ben").await.expect("the store answers");
+    memory(&world)
+        .await
+        .revoke_operator("ben")
+        .await
+        .expect("the store answers");
     assert_eq!(other.get("/console").await.status, 303);
 }
 
@@ -82,7 +98,9 @@ async fn the_cookie_is_for_this_console_alone(database: Database) {
     assert!(!cookie.contains(token.expose()), "the token itself would open /v1");
     let number = cookie.split(['=', ';']).nth(1).expect("a value");
     let shown = format!("Bearer {number}");
-    let refused = crate::api::caller::Caller::showing(&world, &shown).get("/v1/tokens").await;
+    let refused = crate::api::caller::Caller::showing(&world, &shown)
+        .get("/v1/tokens")
+        .await;
     assert_eq!(refused.problem(), "401 bad-token");
 }
 
@@ -98,12 +116,22 @@ async fn a_form_of_another_site_or_session_does_nothing(database: Database) {
     }
     let own = encoded(&[("seal", &seal(&ana.page("/console").await))]);
     let form = ("content-type", "application/x-www-form-urlencoded");
-    for header in [("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"), ("origin", "http://evil.example"), ("origin", "null")] {
+    for header in [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("origin", "http://evil.example"),
+        ("origin", "null"),
+    ] {
         let reply = ana.ask("POST", path, &[form, header], &own).await;
         assert_eq!(reply.status, 403, "{header:?}");
     }
-    let own_page = ana.ask("POST", path, &[form, ("sec-fetch-site", "same-origin")], &own).await;
-    assert_eq!(own_page.status, 404, "it comes through, and there is no such destination");
+    let own_page = ana
+        .ask("POST", path, &[form, ("sec-fetch-site", "same-origin")], &own)
+        .await;
+    assert_eq!(
+        own_page.status, 404,
+        "it comes through, and there is no such destination"
+    );
 }
 
 async fn who_only_looks_is_refused_an_act(database: Database) {
@@ -116,7 +144,9 @@ async fn who_only_looks_is_refused_an_act(database: Database) {
     let refused = viewer.send("/console", commands, &[("action", "suspend")]).await;
     assert_eq!(refused.status, 403);
     for path in ["/console/deliveries/retry", "/console/deliveries/skip"] {
-        let refused = viewer.send("/console", path, &[("id", "1"), ("reason", "because")]).await;
+        let refused = viewer
+            .send("/console", path, &[("id", "1"), ("reason", "because")])
+            .await;
         assert_eq!(refused.status, 403, "{path}");
     }
 }
@@ -125,7 +155,10 @@ async fn a_login_leads_back_but_never_elsewhere(database: Database) {
     let world = World::over(database).await;
     let token = bearer(&world, "ana", Role::Viewer, time::Duration::HOUR).await;
     let asked = Browser::stranger(&world).get("/console/deliveries?state=parked").await;
-    assert_eq!(asked.header("location"), "/console/login?to=%2Fdeliveries%3Fstate%3Dparked");
+    assert_eq!(
+        asked.header("location"),
+        "/console/login?to=%2Fdeliveries%3Fstate%3Dparked"
+    );
     for (to, place) in [
         ("/deliveries?state=parked", "/console/deliveries?state=parked"),
         ("", "/console"),
@@ -142,10 +175,18 @@ async fn a_login_leads_back_but_never_elsewhere(database: Database) {
 async fn nothing_comes_from_elsewhere(database: Database) {
     let world = World::over(database).await;
     let ana = Browser::of(&world, "ana", Role::Operator).await;
-    for path in ["/console", "/console/login", "/console/assets/console.js", "/console/nowhere"] {
+    for path in [
+        "/console",
+        "/console/login",
+        "/console/assets/console.js",
+        "/console/nowhere",
+    ] {
         let reply = ana.get(path).await;
         let policy = reply.header("content-security-policy");
-        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
+        assert!(
+            policy.starts_with("default-src 'none'") && !policy.contains("unsafe"),
+            "{path}: {policy}"
+        );
         assert_eq!(reply.header("x-frame-options"), "DENY");
         assert_eq!(reply.header("x-content-type-options"), "nosniff");
         assert_eq!(reply.header("cache-control"), "no-store");

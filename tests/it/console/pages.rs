@@ -57,7 +57,10 @@ async fn a_token_is_found_by_its_reference(database: Database) {
     say(&world, "DM4MMC0001", "ACTIVE", "2026-11-20T10:00:00Z").await;
     let vera = Browser::of(&world, "vera", Role::Viewer).await;
     let found = vera.get("/console/tokens?q=%20DM4MMC0001%20").await;
-    assert_eq!((found.status, found.header("location")), (303, "/console/tokens/mdes/DM4MMC0001"));
+    assert_eq!(
+        (found.status, found.header("location")),
+        (303, "/console/tokens/mdes/DM4MMC0001")
+    );
     let page = vera.page("/console/tokens?q=DM4MMC0002").await;
     assert!(page.contains("No token has this reference") && page.contains("DM4MMC0001"));
 }
@@ -66,13 +69,21 @@ async fn what_needs_a_person_stands_first(database: Database) {
     let world = World::over(database).await;
     let vera = Browser::of(&world, "vera", Role::Viewer).await;
     assert!(vera.page("/console").await.contains("Nothing needs you."));
-    let refused = world.sender().send(bytes::Bytes::from_static(b"{}")).await.expect("an answer");
+    let refused = world
+        .sender()
+        .send(bytes::Bytes::from_static(b"{}"))
+        .await
+        .expect("an answer");
     assert_eq!(refused.status, 400);
     let page = vera.page("/console").await;
     assert!(page.contains("1 in quarantine") && !page.contains("Nothing needs you."));
     let quarantine = vera.page("/console/quarantine").await;
-    let path = quarantine.split("href=\"").find(|rest| rest.starts_with("/console/quarantine/0"));
-    let path = path.and_then(|rest| rest.split('"').next()).expect("a way to the entry");
+    let path = quarantine
+        .split("href=\"")
+        .find(|rest| rest.starts_with("/console/quarantine/0"));
+    let path = path
+        .and_then(|rest| rest.split('"').next())
+        .expect("a way to the entry");
     assert!(vera.page(path).await.contains("quarantine redrive"));
 }
 
@@ -82,7 +93,11 @@ async fn a_destination_is_paused_with_a_reason_and_resumed(database: Database) {
     let ana = Browser::of(&world, "ana", Role::Operator).await;
     let page = "/console/destinations";
     let pause = "/console/destinations/shop/pause";
-    assert_eq!(ana.send(page, pause, &[("reason", " ")]).await.status, 422, "a reason is asked for");
+    assert_eq!(
+        ana.send(page, pause, &[("reason", " ")]).await.status,
+        422,
+        "a reason is asked for"
+    );
     let paused = ana.send(page, pause, &[("reason", "their release <b>")]).await;
     assert_eq!(paused.status, 303, "{}", text(&paused));
     assert!(ana.page(page).await.contains("ana: their release &lt;b&gt;"));

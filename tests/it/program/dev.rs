@@ -69,6 +69,8 @@ async fn its_curl_line_is_one_that_works_and_ctrl_c_ends_it() {
         .await;
     let output = dev.output();
     assert_eq!(output.matches("  ACTIVE\n").count(), 3, "tokens to suspend:\n{output}");
+    let (_, token) = output.split_once("/console\nmdr_").expect("the console, with a token");
+    assert_eq!(token.lines().next().map(str::len), Some(43), "{output}");
     for _ in 0..2 {
         let (status, body) = pasted(folder.path(), &dev.output());
         assert_eq!(status, "200", "{body}");
