@@ -257,6 +257,10 @@ pub struct Command {
     /// The service said yes to it.
     #[serde(default)]
     pub accepted: bool,
+    /// It took the place of one that was sent and had not come to its end, and may land yet: what a look shows may not
+    /// last.
+    #[serde(default)]
+    pub after_another: bool,
     /// How often it was sent.
     pub sends: u32,
     /// How often the service was asked or called in vain since the stage began.
@@ -280,11 +284,17 @@ impl Command {
             landed_at: None,
             otherwise: None,
             accepted: false,
+            after_another: false,
             sends: 0,
             asks: 0,
             proof: None,
             code: None,
             why: why.to_owned(),
         }
+    }
+
+    /// Of it, or of one whose place it took, something may be on its way, whoever takes its own place.
+    pub fn may_land_yet(&self) -> bool {
+        self.sends > 0 || self.after_another
     }
 }

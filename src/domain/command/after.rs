@@ -150,6 +150,10 @@ impl Command {
             _ if self.is_stale(seen) && seen.status != Status::Deactivated => {
                 self.asks_on("the service shows the token as it was before", rules)
             }
+            // What is so now would be undone by the one whose place it took, if that lands late; behind it, it is not.
+            Judged::Wanted(_) if self.sends == 0 && self.after_another && seen.status != Status::Deactivated => {
+                self.sent()
+            }
             // Nobody says who holds it: it may be another, who lets go tomorrow.
             Judged::Wanted(Proof::Satisfied) if self.sends == 0 && self.order.action == Action::Suspend => self.sent(),
             Judged::Wanted(Proof::HeldByOthers) if self.sends == 0 => {
@@ -281,7 +285,9 @@ impl Command {
             return command.stands(Stage::Unknown, why).then(Then::Wait(LOST));
         };
         match command.judge(seen) {
-            Judged::Wanted(Proof::HeldByOthers) if command.sends > 1 => command.confirmed(seen, Proof::HeldByOthers),
+            Judged::Wanted(Proof::HeldByOthers) if command.sends > 1 || command.after_another => {
+                command.confirmed(seen, Proof::HeldByOthers)
+            }
             Judged::Wanted(Proof::Ours | Proof::Satisfied) => command.confirmed(seen, Proof::Satisfied),
             _ => {
                 let why = format!("{}; it is {}", because.why, shown(seen));

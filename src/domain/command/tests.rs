@@ -1,6 +1,7 @@
 //! The eight sequences, the rules one sentence each, and what holds in any order of what is heard.
 
 mod any;
+mod chain;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

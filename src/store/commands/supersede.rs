@@ -43,6 +43,38 @@ where commands.id = value ->> 'id'
 ",
 };
 
+const MARK: Sql = Sql {
+    postgres: "\
+-- supersede: who takes the place of one of these, which may land yet, knows of it
+update commands
+set body = jsonb_set(commands.body::jsonb, '{after_another}', 'true')::json
+from unnest($1) as gone (id)
+join commands as older on older.id = gone.id
+where commands.target = older.target
+  and commands.place > older.place
+  and commands.settled_at is null
+  and not commands.waits
+",
+    sqlite: "\
+-- supersede: who takes the place of one of these, which may land yet, knows of it
+update commands
+set body = json_set(commands.body, '$.after_another', json('true'))
+from json_each($1) as gone
+join commands as older on older.id = gone.value ->> 'id'
+where commands.target = older.target
+  and commands.place > older.place
+  and commands.settled_at is null
+  and not commands.waits
+",
+};
+
+batch_row! {
+    /// One that may land yet.
+    struct SentRow {
+        id: Id,
+    }
+}
+
 batch_row! {
     struct GoneRow<'a> {
         id: Id,
@@ -52,7 +84,7 @@ batch_row! {
     }
 }
 
-/// Ends these, which the transaction has locked, each with its step.
+/// Ends these, which the transaction has locked, each with its step; who takes the place of one that was sent is told.
 pub(super) async fn supersede(session: &mut Session, held: Vec<Held>, now: OffsetDateTime) -> Result<(), Error> {
     let gone: Vec<Command> = held.into_iter().map(|held| taken(held.kept.command)).collect();
     if gone.is_empty() {
@@ -60,7 +92,17 @@ pub(super) async fn supersede(session: &mut Session, held: Vec<Held>, now: Offse
     }
     let rows: Result<Vec<GoneRow<'_>>, Error> = gone.iter().map(|command| GoneRow::of(command, now)).collect();
     session.execute_batch(SUPERSEDE, &rows?).await?;
+    mark(session, &gone).await?;
     steps::add(session, &gone.iter().collect::<Vec<_>>(), now).await
+}
+
+async fn mark(session: &mut Session, gone: &[Command]) -> Result<(), Error> {
+    let sent = gone.iter().filter(|command| command.may_land_yet());
+    let sent: Vec<SentRow> = sent.map(|command| SentRow { id: Id(command.id.0) }).collect();
+    if sent.is_empty() {
+        return Ok(());
+    }
+    session.execute_batch(MARK, &sent).await.map(drop)
 }
 
 impl<'a> GoneRow<'a> {
