@@ -44,7 +44,7 @@ with (fillfactor = 70);
 
 create unique index commands_idempotency on commands (asked_by, idempotency_key) where idempotency_key is not null;
 create index commands_token on commands (namespace, token_unique_reference, id);
--- The line of a target, and what is due: of what is open alone.
+-- The line of a network token, and what is due: of what is open alone.
 create unique index commands_target on commands (target, place) where settled_at is null;
 create index commands_due on commands (due_at, id) where settled_at is null;
 
@@ -55,8 +55,8 @@ comment on column commands.token_unique_reference is 'About which token, as who 
 comment on column commands.service is 'Who carries it out: mdes or tokenex';
 comment on column commands.target_token is 'The token, as that service names it; TokenEx''s may look like a card number';
 comment on column commands.target_reference_id is 'TokenEx''s tokenReferenceId, where its token has several network tokens';
-comment on column commands.target is 'Within what commands go one at a time: [service, target_token, target_reference_id]';
-comment on column commands.place is 'Its place in the line of its target; the open one with the least goes first';
+comment on column commands.target is 'Within what commands go one at a time, the network token: ["mdes", its tokenUniqueReference, null], or the service''s own name of it where no link says that one';
+comment on column commands.place is 'Its place in its line; the open one with the least goes first';
 comment on column commands.action is 'What is wanted: suspend, resume, delete';
 comment on column commands.forced is 'It is sent even if it cannot work';
 comment on column commands.asked_by is 'Who asked: an operator, or tokenex: and the id of a client of the served contract';

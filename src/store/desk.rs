@@ -22,8 +22,8 @@ use crate::domain::masked::masked;
 /// What is asked of the memory about commands and links. Deadlines and errors are as those of [`super::Store`].
 #[async_trait]
 pub trait Desk: Send + Sync {
-    /// Keeps a command, `requested` and due now, and supersedes the older open ones of its target that are not being
-    /// sent just now (those are superseded when their lease ends or they are settled). One that waits for approval
+    /// Keeps a command, `requested` and due now, and supersedes the older open ones of its network token that are not
+    /// being sent just now (those are superseded when their lease ends or they are settled). One that waits for approval
     /// takes nobody's place before it has it. The same key of the same asker with the same order gives the same
     /// command; with another order it is [`Ordered::Conflict`].
     async fn order(&self, command: &NewCommand) -> Result<Ordered, Error>;
@@ -45,15 +45,15 @@ pub trait Desk: Send + Sync {
     /// What a command went through, in order.
     async fn steps(&self, id: CommandId) -> Result<Vec<Step>, Error>;
 
-    /// Takes open commands that are due, or whose token has moved since they last looked, under a lease; of a target the
-    /// oldest open one alone, and none that waits for approval. With each come the token's applied changes since it
-    /// last looked (at most 100; then again at once).
+    /// Takes open commands that are due, or whose token has moved since they last looked, under a lease; of a
+    /// network token the oldest open one alone, and none that waits for approval. With each come the token's applied
+    /// changes since it last looked (at most 100; then again at once).
     async fn claim(&self, lease: Duration, limit: u32) -> Result<Claims, Error>;
 
     /// Writes a claimed command as it stands now, with its step and, if it is worth one, its event, in one transaction;
     /// `false`, and nothing written, if the claim has gone to another or the command has ended, or if it is to be sent
     /// and its lease has run out; `false`, and it is superseded, if it has not come to its end by itself and there is a
-    /// newer one of its target. A final stage, or [`Progress::due_in`], ends the lease; without either it goes on.
+    /// newer one of its network token. A final stage, or [`Progress::due_in`], ends the lease; without either it goes on.
     async fn progress(&self, progress: &Progress) -> Result<bool, Error>;
 
     /// Joins names of one token; a link that is there already is kept as it is. Says how many are new.

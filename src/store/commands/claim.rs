@@ -16,7 +16,7 @@ use crate::store::values::{Id, Stamp};
 const LEFT_BEHIND: Sql = Sql {
     postgres: "\
 -- claim: what was being sent when a newer one came, and nobody works on any more
-select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+select id, asked_by, waits, approved_by, leased, claim, seen, body, answer, created_at, updated_at, due_at
 from commands
 where settled_at is null
   and due_at <= $1
@@ -33,7 +33,7 @@ for update of commands skip locked
 ",
     sqlite: "\
 -- claim: what was being sent when a newer one came, and nobody works on any more
-select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+select id, asked_by, waits, approved_by, leased, claim, seen, body, answer, created_at, updated_at, due_at
 from commands
 where settled_at is null
   and due_at <= $1
@@ -52,8 +52,8 @@ limit $2
 /// What has moved is looked up for each open command: for `exists` a planner might go through all there ever was.
 const READY: Sql = Sql {
     postgres: "\
--- claim: of each target the first, if it is due or a token of its has moved; the longest due first
-select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+-- claim: of each line the first, if it is due or a token of its has moved; the longest due first
+select id, asked_by, waits, approved_by, leased, claim, seen, body, answer, created_at, updated_at, due_at
 from commands
 where settled_at is null
   and not waits
@@ -79,8 +79,8 @@ limit $2
 for update of commands skip locked
 ",
     sqlite: "\
--- claim: of each target the first, if it is due or a token of its has moved; the longest due first
-select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+-- claim: of each line the first, if it is due or a token of its has moved; the longest due first
+select id, asked_by, waits, approved_by, leased, claim, seen, body, answer, created_at, updated_at, due_at
 from commands
 where settled_at is null
   and not waits

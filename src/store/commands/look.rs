@@ -12,7 +12,7 @@ use crate::store::values::{Id, Stamp};
 const ONE: Sql = Sql::same(
     "\
 -- command: one of them
-select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+select id, asked_by, waits, approved_by, leased, claim, seen, body, answer, created_at, updated_at, due_at
 from commands
 where id = $1
 ",
@@ -21,7 +21,7 @@ where id = $1
 const PAGE: Sql = Sql::same(
     "\
 -- commands: a page of them, newest first
-select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+select id, asked_by, waits, approved_by, leased, claim, seen, body, answer, created_at, updated_at, due_at
 from commands
 where ($1 is null or namespace = $1)
   and ($2 is null or token_unique_reference = $2)

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::rows::{CommandRow, Held, json, line, written};
+use super::rows::{CommandRow, Held, json, written};
 use super::{look, place, steps};
 use crate::domain::command::Command;
 use crate::domain::id::{CommandId, TokenReference};
@@ -14,7 +14,7 @@ use crate::store::values::{Id, Stamp};
 
 const INSERT: Sql = Sql {
     postgres: "\
--- order: a command, behind all of its target; nothing, if this key was used before
+-- order: a command, behind all of its line; nothing, if this key was used before
 insert into commands
   (id, namespace, token_unique_reference, service, target_token, target_reference_id, target, place, action, forced,
    asked_by, idempotency_key, waits, stage, why, body, created_at, updated_at, due_at)
@@ -26,7 +26,7 @@ on conflict (asked_by, idempotency_key) where idempotency_key is not null do not
 returning place
 ",
     sqlite: "\
--- order: a command, behind all of its target; nothing, if this key was used before
+-- order: a command, behind all of its line; nothing, if this key was used before
 insert into commands
   (id, namespace, token_unique_reference, service, target_token, target_reference_id, target, place, action, forced,
    asked_by, idempotency_key, waits, stage, why, body, created_at, updated_at, due_at)
@@ -67,7 +67,7 @@ update commands set seen = $2 where id = $1
 const USED: Sql = Sql::same(
     "\
 -- order: the command of that key
-select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+select id, asked_by, waits, approved_by, leased, claim, seen, body, answer, created_at, updated_at, due_at
 from commands
 where asked_by = $1
   and idempotency_key = $2
@@ -82,7 +82,7 @@ pub(in crate::store) async fn order(
     new: &NewCommand,
     now: OffsetDateTime,
 ) -> Result<Ordered, Error> {
-    let line = line(new.order.through.as_str(), &new.order.target);
+    let line = place::line(session, &new.order).await?;
     place::lock(session, &line).await?;
     let command = requested(new);
     let placed = insert(session, new, &command, &line, now).await?;
@@ -171,7 +171,7 @@ where id = $1
 const WAITING: Sql = Sql {
     postgres: "\
 -- approve: a command that waits, locked
-select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+select id, asked_by, waits, approved_by, leased, claim, seen, body, answer, created_at, updated_at, due_at
 from commands
 where id = $1
   and waits
@@ -179,7 +179,7 @@ for update
 ",
     sqlite: "\
 -- approve: a command that waits
-select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+select id, asked_by, waits, approved_by, leased, claim, seen, body, answer, created_at, updated_at, due_at
 from commands
 where id = $1
   and waits
@@ -188,7 +188,7 @@ where id = $1
 
 const LET_GO: Sql = Sql {
     postgres: "\
--- approve: it is due now, and stands behind all of its target
+-- approve: it is due now, and stands behind all of its line
 update commands
 set
   waits = false,
@@ -202,7 +202,7 @@ where id = $1
 returning place
 ",
     sqlite: "\
--- approve: it is due now, and stands behind all of its target
+-- approve: it is due now, and stands behind all of its line
 update commands
 set
   waits = false,
