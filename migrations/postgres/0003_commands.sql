@@ -75,7 +75,7 @@ comment on column commands.body is 'The receiver''s own memory of it, from which
 comment on column commands.answer is 'The service''s own words to the newest attempt; numbers masked';
 comment on column commands.created_at is 'When it was asked for';
 comment on column commands.updated_at is 'When it last went on';
-comment on column commands.due_at is 'When it is looked at next; of one that is being worked on, when the lease ends';
+comment on column commands.due_at is 'When it is looked at next; of one that is being worked on, when the lease ends; of one that waits for approval, when it is refused';
 comment on column commands.settled_at is 'When it came to its end; null while it is open';
 
 create table command_steps (

@@ -57,7 +57,7 @@ impl Office {
     /// Claims once what may be worked on now, at most so many, and works on all of it at once; says how many.
     pub async fn turn(self: &Arc<Self>, at_most: u32) -> Result<usize, store::Error> {
         let begun = Instant::now();
-        let claimed = self.desk.claim(LEASE, at_most).await?.claimed;
+        let claimed = self.claim(at_most).await?.claimed;
         let many = claimed.len();
         let mut cases = JoinSet::new();
         self.work_on(claimed, begun, &mut cases);
@@ -65,6 +65,14 @@ impl Office {
             hear(ended);
         }
         Ok(many)
+    }
+
+    async fn claim(&self, at_most: u32) -> Result<Claims, store::Error> {
+        let claims = self.desk.claim(LEASE, at_most).await?;
+        for command in &claims.lapsed {
+            tracing::warn!(%command, "refused: nobody approved of it in time");
+        }
+        Ok(claims)
     }
 
     fn work_on(self: &Arc<Self>, claimed: Vec<ClaimedCommand>, begun: Instant, cases: &mut JoinSet<()>) {
@@ -121,7 +129,7 @@ impl Worker {
             return Some(LOOK_EVERY);
         }
         let limit = u32::try_from(room).unwrap_or(u32::MAX);
-        let claims = match self.office.desk.claim(LEASE, limit).await {
+        let claims = match self.office.claim(limit).await {
             Ok(claims) => claims,
             Err(error) => {
                 tracing::warn!(%error, "cannot look at the commands; trying again");

@@ -9,7 +9,9 @@
 //!
 //! The order of locks: the line's, the commands, their token, the head of the events.
 
+mod approval;
 mod claim;
+mod ends;
 mod look;
 mod moved;
 mod order;
@@ -20,7 +22,8 @@ mod steps;
 mod supersede;
 mod told;
 
+pub(super) use approval::{approve, withdraw};
 pub(super) use claim::claim;
 pub(super) use look::{command, page, steps};
-pub(super) use order::{approve, order};
+pub(super) use order::order;
 pub(super) use progress::progress;

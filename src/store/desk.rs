@@ -24,12 +24,15 @@ use crate::domain::masked::masked;
 pub trait Desk: Send + Sync {
     /// Keeps a command, `requested` and due now, and supersedes the older open ones of its network token that are not
     /// being sent just now (those are superseded when their lease ends or they are settled). One that waits for approval
-    /// takes nobody's place before it has it. The same key of the same asker with the same order gives the same
+    /// takes nobody's place before it has it, and nobody takes its: once approved it is the newest. The same key of the same asker with the same order gives the same
     /// command; with another order it is [`Ordered::Conflict`].
     async fn order(&self, command: &NewCommand) -> Result<Ordered, Error>;
 
     /// Lets a command go that waits for another operator's approval, as if it were asked for now.
     async fn approve(&self, id: CommandId, by: &str) -> Result<Approved, Error>;
+
+    /// Refuses a command that waits for approval, because somebody says so; whether it did wait.
+    async fn withdraw(&self, id: CommandId, by: &str) -> Result<bool, Error>;
 
     /// One command.
     async fn command(&self, id: CommandId) -> Result<Option<KeptCommand>, Error>;
@@ -47,7 +50,7 @@ pub trait Desk: Send + Sync {
 
     /// Takes open commands that are due, or whose token has moved since they last looked, under a lease; of a
     /// network token the oldest open one alone, and none that waits for approval. With each come the token's applied
-    /// changes since it last looked (at most 100; then again at once).
+    /// changes since it last looked (at most 100; then again at once). What waited too long for approval is refused.
     async fn claim(&self, lease: Duration, limit: u32) -> Result<Claims, Error>;
 
     /// Writes a claimed command as it stands now, with its step and, if it is worth one, its event, in one transaction;
@@ -83,8 +86,8 @@ pub struct NewCommand {
     pub asked_by: String,
     /// The asker's `Idempotency-Key`.
     pub idempotency_key: Option<String>,
-    /// It waits until another operator approves of it.
-    pub needs_approval: bool,
+    /// It waits so long until another operator approves of it, and is refused if none does; `None`: it may go.
+    pub approve_within: Option<Duration>,
 }
 
 /// What became of an order.
@@ -126,7 +129,8 @@ pub struct KeptCommand {
     pub created_at: OffsetDateTime,
     /// When it last went on.
     pub updated_at: OffsetDateTime,
-    /// When it is looked at next; of one that is being worked on, when the lease ends.
+    /// When it is looked at next; of one that is being worked on, when the lease ends; of one that waits for approval,
+    /// when it is refused.
     pub due_at: OffsetDateTime,
 }
 
@@ -195,6 +199,8 @@ pub struct CommandFilter {
 pub struct Claims {
     /// They.
     pub claimed: Vec<ClaimedCommand>,
+    /// Those that nobody approved of in time, refused just now.
+    pub lapsed: Vec<CommandId>,
     /// More was due.
     pub more: bool,
     /// When the next one is due, if one is.

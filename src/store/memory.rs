@@ -401,6 +401,12 @@ impl Desk for Memory {
             .await
     }
 
+    async fn withdraw(&self, id: CommandId, by: &str) -> Result<bool, Error> {
+        let now = self.clock.now();
+        self.write(async |session| commands::withdraw(session, id, by, now).await)
+            .await
+    }
+
     async fn command(&self, id: CommandId) -> Result<Option<KeptCommand>, Error> {
         self.read(async |session| commands::command(session, id).await).await
     }

@@ -136,7 +136,7 @@ fn told(kept: &KeptCommand) -> Vec<(&'static str, String)> {
 fn approved(kept: &KeptCommand) -> String {
     match (&kept.approved_by, kept.waits) {
         (Some(by), _) => by.clone(),
-        (None, true) => "waits until another operator approves of it".to_owned(),
+        (None, true) => format!("waits for another operator until {}", time(Some(kept.due_at))),
         (None, false) => output::dash(),
     }
 }

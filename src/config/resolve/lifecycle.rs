@@ -28,10 +28,11 @@ pub(super) fn lifecycle(lifecycle: file::Lifecycle, at: &Resolver<'_>) -> Result
         tokenex: tokenex.transpose()?,
         mdes: mdes.transpose()?,
         desk: settings::Desk {
-            confirm_within: confirm_within(&lifecycle.confirm_within, at)?,
+            confirm_within: some_time(&lifecycle.confirm_within, "lifecycle.confirm_within", "5m", at)?,
             sends_max: at.bounded(lifecycle.sends_max, 1, 100, "lifecycle.sends_max")?,
             calls_per_second: at.bounded(lifecycle.calls_per_second, 1, 1_000, "lifecycle.calls_per_second")?,
             delete_needs_two: lifecycle.delete_needs_two,
+            approve_within: some_time(&lifecycle.approve_within, "lifecycle.approve_within", "24h", at)?,
         },
         contract: contract(&lifecycle.contract, at)?,
     };
@@ -86,12 +87,12 @@ fn egress(lifecycle: &file::Lifecycle, at: &Resolver<'_>) -> Result<settings::Eg
     outward::egress(&written, "lifecycle", at)
 }
 
-fn confirm_within(text: &str, at: &Resolver<'_>) -> Result<Duration, Error> {
-    let wait = at.wait(text, "lifecycle.confirm_within")?;
-    if wait.is_zero() {
-        return Err(at.invalid("lifecycle.confirm_within", "must be longer than nothing, such as `5m`"));
+fn some_time(text: &str, key: &str, such_as: &str, at: &Resolver<'_>) -> Result<Duration, Error> {
+    let wait = at.wait(text, key)?;
+    match wait.is_zero() {
+        true => Err(at.invalid(key, format!("must be longer than nothing, such as `{such_as}`"))),
+        false => Ok(wait),
     }
-    Ok(wait)
 }
 
 fn tokenex(

@@ -59,7 +59,7 @@ impl Shared {
             asked_by: format!("tokenex:{}", client.id),
             idempotency_key: None,
             // The client's `actions` are the confirmation.
-            needs_approval: false,
+            approve_within: None,
         }
     }
 

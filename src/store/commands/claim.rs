@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::approval::lapse;
 use super::moved;
 use super::rows::{CommandRow, Held};
 use super::supersede::supersede;
@@ -155,6 +156,7 @@ pub(in crate::store) async fn claim(
     limit: i64,
     now: OffsetDateTime,
 ) -> Result<Claims, Error> {
+    let lapsed = lapse(session, limit, now).await?;
     let left_behind: Vec<CommandRow> = fetch!(session, LEFT_BEHIND, Stamp(now), limit)?;
     supersede(session, held(left_behind)?, now).await?;
 
@@ -170,6 +172,7 @@ pub(in crate::store) async fn claim(
     let next: Vec<(Option<Stamp>,)> = fetch!(session, NEXT_DUE, Stamp(now))?;
     Ok(Claims {
         claimed,
+        lapsed,
         more,
         next_due: next.first().and_then(|(at,)| at.map(|at| at.0)),
     })

@@ -69,6 +69,7 @@ from commands
 where target = $1
   and settled_at is null
   and place < $2
+  and not waits
   and not (stage = 'sent' and leased and due_at > $3)
 order by place
 for update
@@ -80,12 +81,13 @@ from commands
 where target = $1
   and settled_at is null
   and place < $2
+  and not waits
   and not (stage = 'sent' and leased and due_at > $3)
 order by place
 ",
 };
 
-/// Takes the places of all before that one, but of what is being sent just now.
+/// Takes the places of all before that one, but of what is being sent just now, and of what waits for approval.
 pub(super) async fn take(session: &mut Session, line: &str, place: i64, now: OffsetDateTime) -> Result<(), Error> {
     let rows: Vec<CommandRow> = fetch!(session, EARLIER, line, place, Stamp(now))?;
     let held: Result<Vec<Held>, Error> = rows.into_iter().map(CommandRow::held).collect();

@@ -2,46 +2,13 @@
 
 use time::OffsetDateTime;
 
+use super::ends::end;
 use super::rows::Held;
-use super::steps;
 use crate::domain::command::{Command, Stage};
 use crate::store::Error;
 use crate::store::batch::batch_row;
 use crate::store::session::{Session, Sql};
-use crate::store::values::{Document, Id, Stamp};
-
-const SUPERSEDE: Sql = Sql {
-    postgres: "\
--- supersede: these, which are locked, come to their end
-update commands
-set
-  stage = 'superseded',
-  why = gone.why,
-  body = gone.body::json,
-  waits = false,
-  leased = false,
-  updated_at = gone.at,
-  due_at = gone.at,
-  settled_at = gone.at
-from unnest($1, $2, $3, $4) as gone (id, why, body, at)
-where commands.id = gone.id
-",
-    sqlite: "\
--- supersede: these come to their end
-update commands
-set
-  stage = 'superseded',
-  why = value ->> 'why',
-  body = value -> 'body',
-  waits = false,
-  leased = false,
-  updated_at = value ->> 'at',
-  due_at = value ->> 'at',
-  settled_at = value ->> 'at'
-from json_each($1) as gone
-where commands.id = value ->> 'id'
-",
-};
+use crate::store::values::Id;
 
 const MARK: Sql = Sql {
     postgres: "\
@@ -75,25 +42,11 @@ batch_row! {
     }
 }
 
-batch_row! {
-    struct GoneRow<'a> {
-        id: Id,
-        why: &'a str,
-        body: Document,
-        at: Stamp,
-    }
-}
-
-/// Ends these, which the transaction has locked, each with its step; who takes the place of one that was sent is told.
+/// Ends these, which the transaction has locked; who takes the place of one that was sent is told.
 pub(super) async fn supersede(session: &mut Session, held: Vec<Held>, now: OffsetDateTime) -> Result<(), Error> {
     let gone: Vec<Command> = held.into_iter().map(|held| taken(held.kept.command)).collect();
-    if gone.is_empty() {
-        return Ok(());
-    }
-    let rows: Result<Vec<GoneRow<'_>>, Error> = gone.iter().map(|command| GoneRow::of(command, now)).collect();
-    session.execute_batch(SUPERSEDE, &rows?).await?;
-    mark(session, &gone).await?;
-    steps::add(session, &gone.iter().collect::<Vec<_>>(), now).await
+    end(session, &gone, now).await?;
+    mark(session, &gone).await
 }
 
 async fn mark(session: &mut Session, gone: &[Command]) -> Result<(), Error> {
@@ -103,17 +56,6 @@ async fn mark(session: &mut Session, gone: &[Command]) -> Result<(), Error> {
         return Ok(());
     }
     session.execute_batch(MARK, &sent).await.map(drop)
-}
-
-impl<'a> GoneRow<'a> {
-    fn of(command: &'a Command, now: OffsetDateTime) -> Result<Self, Error> {
-        Ok(GoneRow {
-            id: Id(command.id.0),
-            why: &command.why,
-            body: Document::of(command)?,
-            at: Stamp(now),
-        })
-    }
 }
 
 /// The same command, at its end.

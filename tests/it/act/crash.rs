@@ -90,6 +90,10 @@ impl Desk for Frail {
         self.memory.approve(id, by).await
     }
 
+    async fn withdraw(&self, id: CommandId, by: &str) -> Result<bool, Error> {
+        self.memory.withdraw(id, by).await
+    }
+
     async fn command(&self, id: CommandId) -> Result<Option<KeptCommand>, Error> {
         self.memory.command(id).await
     }

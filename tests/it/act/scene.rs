@@ -131,7 +131,7 @@ impl Scene {
             },
             asked_by: "ana".to_owned(),
             idempotency_key: None,
-            needs_approval: false,
+            approve_within: None,
         };
         match self.memory.order(&new).await.expect("the store answers") {
             Ordered::New(kept) => kept.command.id,

@@ -124,6 +124,13 @@ fn a_deletion_that_needs_two_is_not_asked_for_where_one_could_be_both() {
 }
 
 #[test]
+fn what_waits_for_nobody_is_not_withdrawn() {
+    let desk = desk();
+    let nobody = "00000000-0000-0000-0000-000000000000";
+    refused(&desk.run(&["lifecycle", "withdraw", nobody]), 1, "waits for approval");
+}
+
+#[test]
 fn what_does_not_fit_is_named_and_not_quoted() {
     let desk = desk();
     for (args, why) in [

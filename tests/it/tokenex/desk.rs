@@ -126,6 +126,10 @@ impl Desk for Carries {
         Ok(Approved::NotWaiting)
     }
 
+    async fn withdraw(&self, _: CommandId, _: &str) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     async fn command(&self, id: CommandId) -> Result<Option<KeptCommand>, Error> {
         let kept = self.kept.lock().expect("no panic");
         Ok(kept.get(&id).map(|(command, _)| command.clone()))

@@ -120,7 +120,7 @@ pub fn wanted(action: Action, reference: &str) -> NewCommand {
         },
         asked_by: "ana".to_owned(),
         idempotency_key: None,
-        needs_approval: false,
+        approve_within: None,
     }
 }
 
