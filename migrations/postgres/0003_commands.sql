@@ -44,9 +44,10 @@ with (fillfactor = 70);
 
 create unique index commands_idempotency on commands (asked_by, idempotency_key) where idempotency_key is not null;
 create index commands_token on commands (namespace, token_unique_reference, id);
--- The line of a network token, and what is due: of what is open alone.
+-- The line of a network token, what is due, and what is asked for by whom: of what is open alone.
 create unique index commands_target on commands (target, place) where settled_at is null;
 create index commands_due on commands (due_at, id) where settled_at is null;
+create index commands_asker on commands (asked_by) where settled_at is null;
 
 comment on table commands is 'What the merchant wants of tokens, each as it stands now';
 comment on column commands.id is 'Ours, in the order of asking';

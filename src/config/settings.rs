@@ -491,6 +491,8 @@ pub struct Contract {
     pub internal: u16,
     /// How long a lost answer is waited for.
     pub wait: Duration,
+    /// How many commands of one client may be open.
+    pub open_max: u32,
 }
 
 impl Default for Contract {
@@ -503,6 +505,7 @@ impl Default for Contract {
             network_timeout: 200,
             internal: 500,
             wait: Duration::from_secs(30),
+            open_max: 1_000,
         }
     }
 }

@@ -67,6 +67,9 @@ pub enum Service {
 }
 
 impl Service {
+    /// Both.
+    pub const ALL: [Service; 2] = [Service::TokenEx, Service::Mdes];
+
     /// The word that the configuration, the store and the command line use.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -77,9 +80,7 @@ impl Service {
 
     /// The service of that word, if there is one.
     pub fn parse(word: &str) -> Option<Self> {
-        [Service::TokenEx, Service::Mdes]
-            .into_iter()
-            .find(|service| service.as_str() == word)
+        Service::ALL.into_iter().find(|service| service.as_str() == word)
     }
 }
 

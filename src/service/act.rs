@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::deliver::supervised;
 use crate::clock::Clock;
 use crate::config::settings::{Lifecycle, Settings};
-use crate::domain::command::Rules;
+use crate::domain::command::{Rules, Service};
 use crate::http::tokenex::{self, Served};
 use crate::inbox::{self, Inbox};
 use crate::lifecycle::desk::{Office, Worker};
@@ -115,7 +115,8 @@ impl Services {
     }
 }
 
-/// Starts the desk among the workers, if there is any; it begins once the store is there, and ends softly when the stop comes.
+/// Starts the desk among the workers, if there is any: one for each service, so that what is asked of one that is not
+/// configured any more is overdue, and says so. It begins once the store is there, and ends softly when the stop comes.
 pub(super) fn start(
     office: Option<Arc<Office>>,
     outbox: &SharedOutbox,
@@ -125,11 +126,12 @@ pub(super) fn start(
     let Some(office) = office else {
         return;
     };
-    let bell = outbox.bell();
-    let stop_of_one = stop.clone();
-    let work = move || Worker::new(office.clone(), bell.clone()).run(stop_of_one.clone());
-    let panicked = || tracing::error!("the desk's worker panicked; another one begins");
-    workers.spawn(supervised(work, panicked, store_is_there.clone(), stop.clone()));
+    for through in Service::ALL {
+        let (office, bell, stop_of_one) = (office.clone(), outbox.bell(), stop.clone());
+        let work = move || Worker::new(office.clone(), through, bell.clone()).run(stop_of_one.clone());
+        let panicked = || tracing::error!("the desk's worker panicked; another one begins");
+        workers.spawn(supervised(work, panicked, store_is_there.clone(), stop.clone()));
+    }
 }
 
 #[async_trait]

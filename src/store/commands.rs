@@ -23,7 +23,7 @@ mod supersede;
 mod told;
 
 pub(super) use approval::{approve, withdraw};
-pub(super) use claim::claim;
-pub(super) use look::{command, page, steps};
+pub(super) use claim::{claim, idle};
+pub(super) use look::{command, open_of, page, steps};
 pub(super) use order::order;
 pub(super) use progress::progress;

@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Error, Transition};
-use crate::domain::command::{Action, Command, Order, Stage};
+use crate::domain::command::{Action, Command, Order, Service, Stage};
 use crate::domain::event::EventType;
 use crate::domain::id::{CommandId, TokenReference};
 use crate::domain::masked::masked;
@@ -45,13 +45,16 @@ pub trait Desk: Send + Sync {
         limit: u32,
     ) -> Result<Vec<KeptCommand>, Error>;
 
+    /// How many of that asker's commands are open; nobody counts beyond `at_most`.
+    async fn open_of(&self, asked_by: &str, at_most: u32) -> Result<u32, Error>;
+
     /// What a command went through, in order.
     async fn steps(&self, id: CommandId) -> Result<Vec<Step>, Error>;
 
-    /// Takes open commands that are due, or whose token has moved since they last looked, under a lease; of a
+    /// Takes open commands of that service that are due, or whose token has moved since they last looked, under a lease; of a
     /// network token the oldest open one alone, and none that waits for approval. With each come the token's applied
     /// changes since it last looked (at most 100; then again at once). What waited too long for approval is refused.
-    async fn claim(&self, lease: Duration, limit: u32) -> Result<Claims, Error>;
+    async fn claim(&self, through: Service, lease: Duration, limit: u32) -> Result<Claims, Error>;
 
     /// Writes a claimed command as it stands now, with its step and, if it is worth one, its event, in one transaction;
     /// `false`, and nothing written, if the claim has gone to another or the command has ended, or if it is to be sent

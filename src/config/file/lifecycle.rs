@@ -119,6 +119,7 @@ pub(in crate::config) struct Contract {
     pub(in crate::config) network_timeout: u64,
     pub(in crate::config) internal: u64,
     pub(in crate::config) wait_secs: u64,
+    pub(in crate::config) open_max: u64,
 }
 
 impl Default for Contract {
@@ -131,6 +132,7 @@ impl Default for Contract {
             network_timeout: 200,
             internal: 500,
             wait_secs: 30,
+            open_max: 1_000,
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::domain::masked::Secret;
 
 const NAME_CHARS_MAX: usize = 255;
 const WAIT_SECS_MAX: u64 = 60;
+const OPEN_MAX: u64 = 100_000;
 /// A call must have ended when the desk's lease does.
 const TOTAL_SECS_MAX: u64 = 20;
 
@@ -211,5 +212,6 @@ fn contract(contract: &file::Contract, at: &Resolver<'_>) -> Result<settings::Co
         network_timeout: status(contract.network_timeout, "network_timeout")?,
         internal: status(contract.internal, "internal")?,
         wait: Duration::from_secs(wait),
+        open_max: at.bounded(contract.open_max, 1, OPEN_MAX, "lifecycle.contract.open_max")?,
     })
 }

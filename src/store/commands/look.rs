@@ -66,6 +66,28 @@ fn kept(row: CommandRow) -> Result<KeptCommand, Error> {
     row.held().map(|held| held.kept)
 }
 
+const OPEN: Sql = Sql::same(
+    "\
+-- open: how many of this asker's are, as far as it matters
+select count(*)
+from (
+  select id
+  from commands
+  where asked_by = $1
+    and settled_at is null
+  limit $2
+) as open
+",
+);
+
+/// How many of an asker's commands are open.
+pub(in crate::store) async fn open_of(session: &mut Session, asked_by: &str, at_most: u32) -> Result<u32, Error> {
+    let open: Vec<(i64,)> = fetch!(session, OPEN, asked_by, i64::from(at_most))?;
+    Ok(open
+        .first()
+        .map_or(0, |(open,)| u32::try_from(*open).unwrap_or(u32::MAX)))
+}
+
 const STEPS: Sql = Sql::same(
     "\
 -- steps: what a command went through, in order

@@ -60,10 +60,15 @@ impl Scene {
     }
 
     pub fn office_over(&self, desk: SharedDesk) -> Arc<Office> {
+        self.office_of(desk, vec![Arc::clone(&self.network)])
+    }
+
+    /// The same, with these services.
+    pub fn office_of(&self, desk: SharedDesk, services: Vec<Arc<Network>>) -> Arc<Office> {
         let store: SharedStore = Arc::clone(&self.memory) as SharedStore;
         Arc::new(Office {
             desk,
-            services: vec![Arc::clone(&self.network) as _],
+            services: services.into_iter().map(|one| one as _).collect(),
             listener: Arc::new(Ear(Arc::clone(&store))),
             store,
             rules: RULES,
@@ -107,7 +112,18 @@ impl Scene {
 
     /// The same, of one of its network tokens.
     pub async fn order_of(&self, action: Action, token: &str, reference_id: Option<&str>) -> CommandId {
-        let namespace = match self.service {
+        self.order_through(self.service, action, token, reference_id).await
+    }
+
+    /// The same, through that service.
+    pub async fn order_through(
+        &self,
+        through: Service,
+        action: Action,
+        token: &str,
+        reference_id: Option<&str>,
+    ) -> CommandId {
+        let namespace = match through {
             Service::Mdes => Namespace::Mdes,
             Service::TokenEx => Namespace::TokenEx,
         };
@@ -119,7 +135,7 @@ impl Scene {
                     reference: token.to_owned(),
                 },
                 action,
-                through: self.service,
+                through,
                 target: Target {
                     token: token.to_owned(),
                     reference_id: reference_id.map(str::to_owned),

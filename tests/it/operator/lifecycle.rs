@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mdes_receiver::clock::SystemClock;
 use mdes_receiver::config;
-use mdes_receiver::domain::command::Stage;
+use mdes_receiver::domain::command::{Service, Stage};
 use mdes_receiver::store::desk::{Desk as _, Progress};
 use mdes_receiver::store::{self, Memory, Store as _};
 use serde_json::{Value, json};
@@ -227,7 +227,7 @@ async fn end(desk: &Desk, stage: Stage) {
     let claiming = async {
         loop {
             let claims = memory
-                .claim(Duration::from_secs(45), 1)
+                .claim(Service::Mdes, Duration::from_secs(45), 1)
                 .await
                 .expect("the store answers");
             match claims.claimed.into_iter().next() {

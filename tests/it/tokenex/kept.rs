@@ -83,7 +83,7 @@ impl House {
             clock: Arc::new(SystemClock),
             metrics: Metrics::new(),
         };
-        let worker = Worker::new(Arc::new(office), memory.bell()).run(CancellationToken::new());
+        let worker = Worker::new(Arc::new(office), Service::TokenEx, memory.bell()).run(CancellationToken::new());
         let served = Served {
             desk: memory.clone(),
             looks: Arc::new(vec![service]),
