@@ -84,7 +84,7 @@ impl Service {
     }
 }
 
-/// MDES's `causedBy`; its word is also the suspender that we then are.
+/// MDES's `causedBy`; its word is also the suspender that we then are, unless MDES's answer shows another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum CausedBy {
@@ -258,6 +258,12 @@ pub struct Command {
     /// The service said yes to it.
     #[serde(default)]
     pub accepted: bool,
+    /// Who held it just before it was sent, where the service names them.
+    #[serde(default)]
+    pub held_by: Option<BTreeSet<String>>,
+    /// The name by which the network knows us, where its answer to our request showed that it is not `caused_by`'s.
+    #[serde(default)]
+    pub suspender: Option<String>,
     /// It took the place of one that was sent and had not come to its end, and may land yet: what a look shows may not
     /// last.
     #[serde(default)]
@@ -285,6 +291,8 @@ impl Command {
             landed_at: None,
             otherwise: None,
             accepted: false,
+            held_by: None,
+            suspender: None,
             after_another: false,
             sends: 0,
             asks: 0,
