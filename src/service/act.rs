@@ -28,7 +28,8 @@ pub(super) struct Services {
     all: Vec<Arc<dyn TokenService>>,
     /// The same, for questions that no command hangs by: at the same rate.
     asked: Vec<Arc<dyn TokenService>>,
-    /// The one that lives on files.
+    /// As they live on files.
+    tokenex: Option<Arc<TokenEx>>,
     mdes: Option<Arc<Client>>,
 }
 
@@ -37,7 +38,9 @@ impl Services {
     pub(super) fn load(settings: &Lifecycle, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
         let mut services = Services::default();
         if let Some(tokenex) = &settings.tokenex {
-            services.add(Arc::new(TokenEx::load(tokenex, clock.clone())?), settings);
+            let tokenex = Arc::new(TokenEx::load(tokenex, clock.clone())?);
+            services.add(tokenex.clone(), settings);
+            services.tokenex = Some(tokenex);
         }
         if let Some(mdes) = &settings.mdes {
             let mdes = Arc::new(Client::load(mdes, clock.clone())?);
@@ -56,13 +59,18 @@ impl Services {
 
     /// The files that they live on.
     pub(super) fn files(&self) -> Vec<PathBuf> {
-        self.mdes.iter().flat_map(|mdes| mdes.files()).collect()
+        let tokenex = self.tokenex.iter().flat_map(|tokenex| tokenex.files());
+        let mdes = self.mdes.iter().flat_map(|mdes| mdes.files());
+        tokenex.chain(mdes).collect()
     }
 
-    /// Reads them again, if there are any; what is bad stays as it was.
-    pub(super) fn reload(&self) -> Option<anyhow::Result<()>> {
-        let mdes = self.mdes.as_ref()?;
-        Some(mdes.reload().map_err(Into::into))
+    /// Reads them again, for each service that has any; what is bad stays as it was.
+    pub(super) fn reload(&self) -> Vec<(&'static str, anyhow::Result<()>)> {
+        let tokenex = self.tokenex.iter().filter(|tokenex| !tokenex.files().is_empty());
+        let tokenex = tokenex.map(|tokenex| ("lifecycle.tokenex", tokenex.reload().map_err(Into::into)));
+        let mdes = self.mdes.iter();
+        let mdes = mdes.map(|mdes| ("lifecycle.mdes", mdes.reload().map_err(Into::into)));
+        tokenex.chain(mdes).collect()
     }
 
     /// TokenEx's contract, if anybody may use it and somebody carries it out.
