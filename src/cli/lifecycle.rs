@@ -18,8 +18,8 @@ use clap::{Args, Subcommand};
 use super::{NOT_WELL, open_memory, output};
 use crate::config::settings::Settings;
 use crate::domain::command::{Action, Stage};
-use crate::domain::id::CommandId;
-use crate::lifecycle::ordering::Written;
+use crate::domain::id::{CommandId, Namespace, TokenReference};
+use crate::lifecycle::ordering::{self, Written};
 use crate::store::desk::Desk as _;
 use crate::store::{Memory, Store as _};
 
@@ -166,6 +166,14 @@ async fn withdraw(id: CommandId, memory: &Memory) -> anyhow::Result<ExitCode> {
     }
     eprintln!("no command {id} waits for approval: `mdes-receiver lifecycle show {id}` says how it stands");
     Ok(ExitCode::from(NOT_WELL))
+}
+
+/// A token as a person reads it: TokenEx's by its end, since it may look like a card's number.
+fn shown(token: &TokenReference) -> String {
+    match token.namespace {
+        Namespace::Mdes => token.to_string(),
+        Namespace::TokenEx => format!("····{}", ordering::confirmation(token)),
+    }
 }
 
 fn stage(word: &str) -> Result<Stage, String> {
