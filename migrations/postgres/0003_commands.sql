@@ -44,9 +44,10 @@ with (fillfactor = 70);
 
 create unique index commands_idempotency on commands (asked_by, idempotency_key) where idempotency_key is not null;
 create index commands_token on commands (namespace, token_unique_reference, id);
--- The line of a target, and what is due: of what is open alone.
+-- The line of a network token, what is due, and what is asked for by whom: of what is open alone.
 create unique index commands_target on commands (target, place) where settled_at is null;
 create index commands_due on commands (due_at, id) where settled_at is null;
+create index commands_asker on commands (asked_by) where settled_at is null;
 
 comment on table commands is 'What the merchant wants of tokens, each as it stands now';
 comment on column commands.id is 'Ours, in the order of asking';
@@ -55,8 +56,8 @@ comment on column commands.token_unique_reference is 'About which token, as who 
 comment on column commands.service is 'Who carries it out: mdes or tokenex';
 comment on column commands.target_token is 'The token, as that service names it; TokenEx''s may look like a card number';
 comment on column commands.target_reference_id is 'TokenEx''s tokenReferenceId, where its token has several network tokens';
-comment on column commands.target is 'Within what commands go one at a time: [service, target_token, target_reference_id]';
-comment on column commands.place is 'Its place in the line of its target; the open one with the least goes first';
+comment on column commands.target is 'Within what commands go one at a time, the network token: ["mdes", its tokenUniqueReference, null], or the service''s own name of it where no link says that one';
+comment on column commands.place is 'Its place in its line; the open one with the least goes first';
 comment on column commands.action is 'What is wanted: suspend, resume, delete';
 comment on column commands.forced is 'It is sent even if it cannot work';
 comment on column commands.asked_by is 'Who asked: an operator, or tokenex: and the id of a client of the served contract';
@@ -75,7 +76,7 @@ comment on column commands.body is 'The receiver''s own memory of it, from which
 comment on column commands.answer is 'The service''s own words to the newest attempt; numbers masked';
 comment on column commands.created_at is 'When it was asked for';
 comment on column commands.updated_at is 'When it last went on';
-comment on column commands.due_at is 'When it is looked at next; of one that is being worked on, when the lease ends';
+comment on column commands.due_at is 'When it is looked at next; of one that is being worked on, when the lease ends; of one that waits for approval, when it is refused';
 comment on column commands.settled_at is 'When it came to its end; null while it is open';
 
 create table command_steps (

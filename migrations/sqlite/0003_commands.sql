@@ -41,6 +41,7 @@ create unique index commands_idempotency on commands (asked_by, idempotency_key)
 create index commands_token on commands (namespace, token_unique_reference, id);
 create unique index commands_target on commands (target, place) where settled_at is null;
 create index commands_due on commands (due_at, id) where settled_at is null;
+create index commands_asker on commands (asked_by) where settled_at is null;
 
 create table command_steps (
   command_id  text        not null references commands,

@@ -15,12 +15,13 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::open_memory;
+use super::{NOT_WELL, open_memory, output};
 use crate::config::settings::Settings;
 use crate::domain::command::{Action, Stage};
-use crate::domain::id::CommandId;
-use crate::lifecycle::ordering::Written;
-use crate::store::Store as _;
+use crate::domain::id::{CommandId, Namespace, TokenReference};
+use crate::lifecycle::ordering::{self, Written};
+use crate::store::desk::Desk as _;
+use crate::store::{Memory, Store as _};
 
 /// Who asks, as commands keep it.
 const ASKER: &str = "command line";
@@ -43,6 +44,11 @@ enum Command {
     Status(status::Status),
     /// What was asked for, newest first.
     Commands(show::List),
+    /// Take back what waits for another operator's approval.
+    Withdraw {
+        /// Its id.
+        id: CommandId,
+    },
     /// One command, with each step that it took.
     Show {
         /// Its id.
@@ -145,10 +151,29 @@ pub(super) async fn run(args: &LifecycleArgs, settings: &Settings) -> anyhow::Re
         Command::Delete(change) => ask::run(Action::Delete, change, settings, &memory).await,
         Command::Status(args) => status::run(args, settings, &memory).await,
         Command::Commands(args) => show::list(args, &memory).await,
+        Command::Withdraw { id } => withdraw(*id, &memory).await,
         Command::Show { id, json } => show::one(*id, *json, &memory).await,
     };
     memory.close().await;
     done
+}
+
+/// A crash before it is written leaves the command waiting.
+async fn withdraw(id: CommandId, memory: &Memory) -> anyhow::Result<ExitCode> {
+    if memory.withdraw(id, ASKER).await? {
+        output::print("withdrawn: it is refused, and nothing is sent\n");
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!("no command {id} waits for approval: `mdes-receiver lifecycle show {id}` says how it stands");
+    Ok(ExitCode::from(NOT_WELL))
+}
+
+/// A token as a person reads it: TokenEx's by its end, since it may look like a card's number.
+fn shown(token: &TokenReference) -> String {
+    match token.namespace {
+        Namespace::Mdes => token.to_string(),
+        Namespace::TokenEx => format!("····{}", ordering::confirmation(token)),
+    }
 }
 
 fn stage(word: &str) -> Result<Stage, String> {

@@ -415,8 +415,10 @@ pub struct Desk {
     pub sends_max: u32,
     /// Calls a second to one service at most.
     pub calls_per_second: u32,
-    /// `delete` waits until another operator approves of it.
+    /// `delete` waits until another operator approves of it,
     pub delete_needs_two: bool,
+    /// for so long at most.
+    pub approve_within: Duration,
 }
 
 impl Default for Desk {
@@ -426,6 +428,7 @@ impl Default for Desk {
             sends_max: 3,
             calls_per_second: 5,
             delete_needs_two: false,
+            approve_within: Duration::from_hours(24),
         }
     }
 }
@@ -488,6 +491,8 @@ pub struct Contract {
     pub internal: u16,
     /// How long a lost answer is waited for.
     pub wait: Duration,
+    /// How many commands of one client may be open.
+    pub open_max: u32,
 }
 
 impl Default for Contract {
@@ -500,6 +505,7 @@ impl Default for Contract {
             network_timeout: 200,
             internal: 500,
             wait: Duration::from_secs(30),
+            open_max: 1_000,
         }
     }
 }

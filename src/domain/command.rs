@@ -67,6 +67,9 @@ pub enum Service {
 }
 
 impl Service {
+    /// Both.
+    pub const ALL: [Service; 2] = [Service::TokenEx, Service::Mdes];
+
     /// The word that the configuration, the store and the command line use.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -77,13 +80,11 @@ impl Service {
 
     /// The service of that word, if there is one.
     pub fn parse(word: &str) -> Option<Self> {
-        [Service::TokenEx, Service::Mdes]
-            .into_iter()
-            .find(|service| service.as_str() == word)
+        Service::ALL.into_iter().find(|service| service.as_str() == word)
     }
 }
 
-/// MDES's `causedBy`; its word is also the suspender that we then are.
+/// MDES's `causedBy`; its word is also the suspender that we then are, unless MDES's answer shows another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum CausedBy {
@@ -257,6 +258,16 @@ pub struct Command {
     /// The service said yes to it.
     #[serde(default)]
     pub accepted: bool,
+    /// Who held it just before it was sent, where the service names them.
+    #[serde(default)]
+    pub held_by: Option<BTreeSet<String>>,
+    /// The name by which the network knows us, where its answer to our request showed that it is not `caused_by`'s.
+    #[serde(default)]
+    pub suspender: Option<String>,
+    /// It took the place of one that was sent and had not come to its end, and may land yet: what a look shows may not
+    /// last.
+    #[serde(default)]
+    pub after_another: bool,
     /// How often it was sent.
     pub sends: u32,
     /// How often the service was asked or called in vain since the stage began.
@@ -280,11 +291,19 @@ impl Command {
             landed_at: None,
             otherwise: None,
             accepted: false,
+            held_by: None,
+            suspender: None,
+            after_another: false,
             sends: 0,
             asks: 0,
             proof: None,
             code: None,
             why: why.to_owned(),
         }
+    }
+
+    /// Of it, or of one whose place it took, something may be on its way, whoever takes its own place.
+    pub fn may_land_yet(&self) -> bool {
+        self.sends > 0 || self.after_another
     }
 }

@@ -12,6 +12,7 @@ mod carry;
 mod seek;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -43,6 +44,8 @@ use crate::tokenex::errors;
 
 /// A request's body at most.
 const BODY_BYTES_MAX: usize = 64 * 1024;
+/// What a request has besides the wait for a service, to be read, and to be kept: a quarter of that, and so much at least.
+const MORE_MIN: Duration = Duration::from_secs(1);
 /// Requests that wait for a service at once.
 const WAITING_MAX: usize = 256;
 
@@ -137,13 +140,11 @@ async fn lifecycle_management(
     Extension(client): Extension<Client>,
     request: Request,
 ) -> Response {
-    let answer = shared.change(&client, request).await;
-    shared.respond(answer)
+    shared.in_time(shared.change(&client, request)).await
 }
 
 async fn get_status(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    let answer = shared.show(request).await;
-    shared.respond(answer)
+    shared.in_time(shared.show(request)).await
 }
 
 /// TokenEx's own codes alone, as TokenEx lists them: a number and a text.
@@ -177,7 +178,7 @@ impl Shared {
             return Answer::no(id, No::of("1003"));
         }
         let Ok(_place) = self.waiting.try_acquire() else {
-            return Answer::no(id, No::of("9999"));
+            return self.too_much(id, "tokenex_no_room");
         };
         self.carry(client, &wish, id).await
     }
@@ -194,7 +195,7 @@ impl Shared {
             Err(no) => return Answer::no(id, no),
         };
         let Ok(_place) = self.waiting.try_acquire() else {
-            return Answer::no(id, No::of("9999"));
+            return self.too_much(id, "tokenex_no_room");
         };
         let looked = self.served.looks.look(self.served.through, &target);
         match timeout(self.served.contract.wait, looked).await {
@@ -208,8 +209,19 @@ impl Shared {
         crate::clock::new_id(self.served.clock.now())
     }
 
-    fn respond(&self, answer: Answer) -> Response {
+    /// Whatever is slow, there is an answer: what was begun goes on, and nobody here knows how it ends.
+    async fn in_time(&self, answer: impl Future<Output = Answer>) -> Response {
+        let wait = self.served.contract.wait;
+        let deadline = wait + MORE_MIN.max(wait / 4);
+        let answer = timeout(deadline, answer).await;
+        let answer = answer.unwrap_or_else(|_| Answer::no(self.new_id(), No::LATE));
         answer.respond(&self.served.contract)
+    }
+
+    /// More is asked than there is room for: counted under that word, and none of it is done.
+    fn too_much(&self, id: uuid::Uuid, outcome: &'static str) -> Answer {
+        self.served.metrics.admin_request(outcome);
+        Answer::no(id, No::of("9999"))
     }
 
     async fn read(&self, request: Request) -> Result<Bytes, No> {

@@ -1,13 +1,12 @@
 //! The desk's worker: claims what is due, asks and sends through the services, and writes each step before the next.
 //!
-//! It decides nothing: [`Command::after`] does. Each replica has one; a lease, not a lock, says who works on what. A
+//! It decides nothing: [`Command::after`] does. Each replica has one for each service; a lease, not a lock, says who works on what. A
 //! crash at any moment leaves the step before under its lease; who finds it then asks the service before anything else.
 //!
 //! [`Command::after`]: crate::domain::command::Command::after
 
 mod case;
 mod held;
-mod throttle;
 mod told;
 
 use std::sync::Arc;
@@ -18,7 +17,6 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::case::Case;
-pub use self::throttle::Throttle;
 use super::{Listener, TokenService};
 use crate::clock::Clock;
 use crate::domain::command::{Rules, Service};
@@ -28,7 +26,7 @@ use crate::telemetry::Metrics;
 
 /// A claim holds for so long: longer than all calls of one case together may take before the last step that needs it.
 const LEASE: Duration = Duration::from_secs(90);
-/// So many commands are worked on at once at most.
+/// So many commands of one service are worked on at once at most.
 const AT_ONCE_MAX: usize = 8;
 /// The bell may be missed; a command may not.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -43,8 +41,8 @@ pub struct Office {
     pub desk: SharedDesk,
     /// The tokens.
     pub store: SharedStore,
-    /// Who carries them out, with how often each may be called.
-    pub services: Vec<(Arc<dyn TokenService>, Throttle)>,
+    /// Who carries them out.
+    pub services: Vec<Arc<dyn TokenService>>,
     /// Who takes in what they say.
     pub listener: Arc<dyn Listener>,
     /// How long and how often.
@@ -56,17 +54,29 @@ pub struct Office {
 }
 
 impl Office {
-    /// Claims once what may be worked on now, at most so many, and works on all of it at once; says how many.
+    /// Claims once what may be worked on now, at most so many of each service, and works on all of it at once; says how
+    /// many.
     pub async fn turn(self: &Arc<Self>, at_most: u32) -> Result<usize, store::Error> {
-        let begun = Instant::now();
-        let claimed = self.desk.claim(LEASE, at_most).await?.claimed;
-        let many = claimed.len();
         let mut cases = JoinSet::new();
-        self.work_on(claimed, begun, &mut cases);
+        let mut many = 0;
+        for through in Service::ALL {
+            let begun = Instant::now();
+            let claimed = self.claim(through, at_most).await?.claimed;
+            many += claimed.len();
+            self.work_on(claimed, begun, &mut cases);
+        }
         while let Some(ended) = cases.join_next().await {
             hear(ended);
         }
         Ok(many)
+    }
+
+    async fn claim(&self, through: Service, at_most: u32) -> Result<Claims, store::Error> {
+        let claims = self.desk.claim(through, LEASE, at_most).await?;
+        for command in &claims.lapsed {
+            tracing::warn!(%command, "refused: nobody approved of it in time");
+        }
+        Ok(claims)
     }
 
     fn work_on(self: &Arc<Self>, claimed: Vec<ClaimedCommand>, begun: Instant, cases: &mut JoinSet<()>) {
@@ -75,23 +85,25 @@ impl Office {
         }
     }
 
-    fn service(&self, service: Service) -> Option<&(Arc<dyn TokenService>, Throttle)> {
-        self.services.iter().find(|(one, _)| one.service() == service)
+    fn service(&self, service: Service) -> Option<&Arc<dyn TokenService>> {
+        self.services.iter().find(|one| one.service() == service)
     }
 }
 
-/// The worker.
+/// The worker for one service's commands: one that hangs holds up no other's.
 pub struct Worker {
     office: Arc<Office>,
+    through: Service,
     bell: watch::Receiver<()>,
     under_way: JoinSet<()>,
 }
 
 impl Worker {
     /// A worker that has done nothing yet; the bell rings where a token or a command may have changed.
-    pub fn new(office: Arc<Office>, bell: watch::Receiver<()>) -> Self {
+    pub fn new(office: Arc<Office>, through: Service, bell: watch::Receiver<()>) -> Self {
         Worker {
             office,
+            through,
             bell,
             under_way: JoinSet::new(),
         }
@@ -123,7 +135,7 @@ impl Worker {
             return Some(LOOK_EVERY);
         }
         let limit = u32::try_from(room).unwrap_or(u32::MAX);
-        let claims = match self.office.desk.claim(LEASE, limit).await {
+        let claims = match self.office.claim(self.through, limit).await {
             Ok(claims) => claims,
             Err(error) => {
                 tracing::warn!(%error, "cannot look at the commands; trying again");

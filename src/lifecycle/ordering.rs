@@ -4,6 +4,7 @@
 //! deletion confirmed. It asks no service: whether it can work is for the desk, on a fresh look.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -30,7 +31,8 @@ const REASON_CODE: &str = "OTHER";
 pub struct Offered {
     through: Option<Service>,
     services: BTreeSet<Service>,
-    delete_needs_two: bool,
+    /// A deletion waits for a second operator so long.
+    approve_within: Option<Duration>,
 }
 
 impl Offered {
@@ -38,10 +40,11 @@ impl Offered {
     pub fn by(lifecycle: &settings::Lifecycle) -> Self {
         let tokenex = lifecycle.tokenex.as_ref().map(|_| Service::TokenEx);
         let mdes = lifecycle.mdes.as_ref().map(|_| Service::Mdes);
+        let two = lifecycle.desk.delete_needs_two;
         Offered {
             through: lifecycle.through,
             services: tokenex.into_iter().chain(mdes).collect(),
-            delete_needs_two: lifecycle.desk.delete_needs_two,
+            approve_within: two.then_some(lifecycle.desk.approve_within),
         }
     }
 
@@ -184,7 +187,7 @@ pub fn command(
     }
     Ok(NewCommand {
         id,
-        needs_approval: order.action == Action::Delete && offered.delete_needs_two,
+        approve_within: offered.approve_within.filter(|_| order.action == Action::Delete),
         order,
         asked_by: asked_by.to_owned(),
         idempotency_key: idempotency_key.map(str::to_owned),

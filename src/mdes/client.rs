@@ -229,6 +229,11 @@ fn trouble(why: impl Into<String>) -> Trouble {
     }
 }
 
+/// Opens the signing key, with its password if it has one; the error says which step failed.
+pub fn opens(settings: &settings::Mdes) -> Result<(), oauth1::Error> {
+    signer(settings).map(drop)
+}
+
 fn signer(settings: &settings::Mdes) -> Result<Signer, oauth1::Error> {
     let password = settings.signing_key_password.as_ref();
     Signer::load(&settings.consumer_key, &settings.signing_key, password)

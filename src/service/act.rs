@@ -10,10 +10,11 @@ use tokio_util::sync::CancellationToken;
 use super::deliver::supervised;
 use crate::clock::Clock;
 use crate::config::settings::{Lifecycle, Settings};
-use crate::domain::command::Rules;
+use crate::domain::command::{Rules, Service};
 use crate::http::tokenex::{self, Served};
 use crate::inbox::{self, Inbox};
-use crate::lifecycle::desk::{Office, Throttle, Worker};
+use crate::lifecycle::desk::{Office, Worker};
+use crate::lifecycle::throttle::Throttled;
 use crate::lifecycle::{Learned, Listener, TokenService};
 use crate::mdes::client::Client;
 use crate::store::{Memory, SharedOutbox};
@@ -23,8 +24,12 @@ use crate::tokenex::client::TokenEx;
 /// Who carries out what is wanted of a token.
 #[derive(Clone, Default)]
 pub(super) struct Services {
+    /// For commands.
     all: Vec<Arc<dyn TokenService>>,
-    /// The one that lives on files.
+    /// The same, for questions that no command hangs by: at the same rate.
+    asked: Vec<Arc<dyn TokenService>>,
+    /// As they live on files.
+    tokenex: Option<Arc<TokenEx>>,
     mdes: Option<Arc<Client>>,
 }
 
@@ -33,25 +38,39 @@ impl Services {
     pub(super) fn load(settings: &Lifecycle, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
         let mut services = Services::default();
         if let Some(tokenex) = &settings.tokenex {
-            services.all.push(Arc::new(TokenEx::load(tokenex, clock.clone())?));
+            let tokenex = Arc::new(TokenEx::load(tokenex, clock.clone())?);
+            services.add(tokenex.clone(), settings);
+            services.tokenex = Some(tokenex);
         }
         if let Some(mdes) = &settings.mdes {
             let mdes = Arc::new(Client::load(mdes, clock.clone())?);
-            services.all.push(mdes.clone());
+            services.add(mdes.clone(), settings);
             services.mdes = Some(mdes);
         }
         Ok(services)
     }
 
-    /// The files that they live on.
-    pub(super) fn files(&self) -> Vec<PathBuf> {
-        self.mdes.iter().flat_map(|mdes| mdes.files()).collect()
+    /// Whoever calls it waits for a turn in the one line of it.
+    fn add(&mut self, service: Arc<dyn TokenService>, settings: &Lifecycle) {
+        let throttled = Throttled::new(service, settings.desk.calls_per_second);
+        self.asked.push(Arc::new(throttled.for_questions()));
+        self.all.push(Arc::new(throttled));
     }
 
-    /// Reads them again, if there are any; what is bad stays as it was.
-    pub(super) fn reload(&self) -> Option<anyhow::Result<()>> {
-        let mdes = self.mdes.as_ref()?;
-        Some(mdes.reload().map_err(Into::into))
+    /// The files that they live on.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        let tokenex = self.tokenex.iter().flat_map(|tokenex| tokenex.files());
+        let mdes = self.mdes.iter().flat_map(|mdes| mdes.files());
+        tokenex.chain(mdes).collect()
+    }
+
+    /// Reads them again, for each service that has any; what is bad stays as it was.
+    pub(super) fn reload(&self) -> Vec<(&'static str, anyhow::Result<()>)> {
+        let tokenex = self.tokenex.iter().filter(|tokenex| !tokenex.files().is_empty());
+        let tokenex = tokenex.map(|tokenex| ("lifecycle.tokenex", tokenex.reload().map_err(Into::into)));
+        let mdes = self.mdes.iter();
+        let mdes = mdes.map(|mdes| ("lifecycle.mdes", mdes.reload().map_err(Into::into)));
+        tokenex.chain(mdes).collect()
     }
 
     /// TokenEx's contract, if anybody may use it and somebody carries it out.
@@ -67,7 +86,7 @@ impl Services {
         let through = tokenex::through(lifecycle)?;
         (!lifecycle.clients.is_empty()).then(|| Served {
             desk: memory.clone(),
-            looks: Arc::new(self.all.clone()),
+            looks: Arc::new(self.asked.clone()),
             through,
             clients: lifecycle.clients.clone(),
             contract: lifecycle.contract,
@@ -88,11 +107,10 @@ impl Services {
         metrics: &Metrics,
     ) -> Option<Arc<Office>> {
         let desk = settings.lifecycle.desk;
-        let throttled = |one: &Arc<dyn TokenService>| (one.clone(), Throttle::new(desk.calls_per_second));
         let office = Office {
             desk: memory.clone(),
             store: memory.clone(),
-            services: self.all.iter().map(throttled).collect(),
+            services: self.all.clone(),
             listener: inbox.clone(),
             rules: Rules {
                 confirm_within: desk.confirm_within,
@@ -105,7 +123,8 @@ impl Services {
     }
 }
 
-/// Starts the desk among the workers, if there is any; it begins once the store is there, and ends softly when the stop comes.
+/// Starts the desk among the workers, if there is any: one for each service, so that what is asked of one that is not
+/// configured any more is overdue, and says so. It begins once the store is there, and ends softly when the stop comes.
 pub(super) fn start(
     office: Option<Arc<Office>>,
     outbox: &SharedOutbox,
@@ -115,11 +134,12 @@ pub(super) fn start(
     let Some(office) = office else {
         return;
     };
-    let bell = outbox.bell();
-    let stop_of_one = stop.clone();
-    let work = move || Worker::new(office.clone(), bell.clone()).run(stop_of_one.clone());
-    let panicked = || tracing::error!("the desk's worker panicked; another one begins");
-    workers.spawn(supervised(work, panicked, store_is_there.clone(), stop.clone()));
+    for through in Service::ALL {
+        let (office, bell, stop_of_one) = (office.clone(), outbox.bell(), stop.clone());
+        let work = move || Worker::new(office.clone(), through, bell.clone()).run(stop_of_one.clone());
+        let panicked = || tracing::error!("the desk's worker panicked; another one begins");
+        workers.spawn(supervised(work, panicked, store_is_there.clone(), stop.clone()));
+    }
 }
 
 #[async_trait]

@@ -88,8 +88,8 @@ impl Reloadable {
                 self.tell("destinations", outcome);
             }
         }
-        if let Some(outcome) = self.services.reload() {
-            self.tell("lifecycle.mdes", outcome);
+        for (what, outcome) in self.services.reload() {
+            self.tell(what, outcome);
         }
         let keys = (self.reread.keys)().and_then(|files| Ok(self.keys.reload(files)?));
         if keys.is_ok() {

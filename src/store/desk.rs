@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Error, Transition};
-use crate::domain::command::{Action, Command, Order, Stage};
+use crate::domain::command::{Action, Command, Order, Service, Stage};
 use crate::domain::event::EventType;
 use crate::domain::id::{CommandId, TokenReference};
 use crate::domain::masked::masked;
@@ -22,14 +22,17 @@ use crate::domain::masked::masked;
 /// What is asked of the memory about commands and links. Deadlines and errors are as those of [`super::Store`].
 #[async_trait]
 pub trait Desk: Send + Sync {
-    /// Keeps a command, `requested` and due now, and supersedes the older open ones of its target that are not being
-    /// sent just now (those are superseded when their lease ends or they are settled). One that waits for approval
-    /// takes nobody's place before it has it. The same key of the same asker with the same order gives the same
+    /// Keeps a command, `requested` and due now, and supersedes the older open ones of its network token that are not
+    /// being sent just now (those are superseded when their lease ends or they are settled). One that waits for approval
+    /// takes nobody's place before it has it, and nobody takes its: once approved it is the newest. The same key of the same asker with the same order gives the same
     /// command; with another order it is [`Ordered::Conflict`].
     async fn order(&self, command: &NewCommand) -> Result<Ordered, Error>;
 
     /// Lets a command go that waits for another operator's approval, as if it were asked for now.
     async fn approve(&self, id: CommandId, by: &str) -> Result<Approved, Error>;
+
+    /// Refuses a command that waits for approval, because somebody says so; whether it did wait.
+    async fn withdraw(&self, id: CommandId, by: &str) -> Result<bool, Error>;
 
     /// One command.
     async fn command(&self, id: CommandId) -> Result<Option<KeptCommand>, Error>;
@@ -42,18 +45,21 @@ pub trait Desk: Send + Sync {
         limit: u32,
     ) -> Result<Vec<KeptCommand>, Error>;
 
+    /// How many of that asker's commands are open; nobody counts beyond `at_most`.
+    async fn open_of(&self, asked_by: &str, at_most: u32) -> Result<u32, Error>;
+
     /// What a command went through, in order.
     async fn steps(&self, id: CommandId) -> Result<Vec<Step>, Error>;
 
-    /// Takes open commands that are due, or whose token has moved since they last looked, under a lease; of a target the
-    /// oldest open one alone, and none that waits for approval. With each come the token's applied changes since it
-    /// last looked (at most 100; then again at once).
-    async fn claim(&self, lease: Duration, limit: u32) -> Result<Claims, Error>;
+    /// Takes open commands of that service that are due, or whose token has moved since they last looked, under a lease; of a
+    /// network token the oldest open one alone, and none that waits for approval. With each come the token's applied
+    /// changes since it last looked (at most 100; then again at once). What waited too long for approval is refused.
+    async fn claim(&self, through: Service, lease: Duration, limit: u32) -> Result<Claims, Error>;
 
     /// Writes a claimed command as it stands now, with its step and, if it is worth one, its event, in one transaction;
     /// `false`, and nothing written, if the claim has gone to another or the command has ended, or if it is to be sent
     /// and its lease has run out; `false`, and it is superseded, if it has not come to its end by itself and there is a
-    /// newer one of its target. A final stage, or [`Progress::due_in`], ends the lease; without either it goes on.
+    /// newer one of its network token. A final stage, or [`Progress::due_in`], ends the lease; without either it goes on.
     async fn progress(&self, progress: &Progress) -> Result<bool, Error>;
 
     /// Joins names of one token; a link that is there already is kept as it is. Says how many are new.
@@ -83,8 +89,8 @@ pub struct NewCommand {
     pub asked_by: String,
     /// The asker's `Idempotency-Key`.
     pub idempotency_key: Option<String>,
-    /// It waits until another operator approves of it.
-    pub needs_approval: bool,
+    /// It waits so long until another operator approves of it, and is refused if none does; `None`: it may go.
+    pub approve_within: Option<Duration>,
 }
 
 /// What became of an order.
@@ -126,7 +132,8 @@ pub struct KeptCommand {
     pub created_at: OffsetDateTime,
     /// When it last went on.
     pub updated_at: OffsetDateTime,
-    /// When it is looked at next; of one that is being worked on, when the lease ends.
+    /// When it is looked at next; of one that is being worked on, when the lease ends; of one that waits for approval,
+    /// when it is refused.
     pub due_at: OffsetDateTime,
 }
 
@@ -195,6 +202,8 @@ pub struct CommandFilter {
 pub struct Claims {
     /// They.
     pub claimed: Vec<ClaimedCommand>,
+    /// Those that nobody approved of in time, refused just now.
+    pub lapsed: Vec<CommandId>,
     /// More was due.
     pub more: bool,
     /// When the next one is due, if one is.

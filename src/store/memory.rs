@@ -27,6 +27,7 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::config::settings;
+use crate::domain::command::Service;
 use crate::domain::id::{CommandId, DeliveryId, NotificationId, QuarantineId, TokenReference};
 use crate::domain::notification::Windows;
 use crate::domain::token::Registration;
@@ -418,6 +419,12 @@ impl Desk for Memory {
             .await
     }
 
+    async fn withdraw(&self, id: CommandId, by: &str) -> Result<bool, Error> {
+        let now = self.clock.now();
+        self.write(async |session| commands::withdraw(session, id, by, now).await)
+            .await
+    }
+
     async fn command(&self, id: CommandId) -> Result<Option<KeptCommand>, Error> {
         self.read(async |session| commands::command(session, id).await).await
     }
@@ -432,13 +439,23 @@ impl Desk for Memory {
             .await
     }
 
+    async fn open_of(&self, asked_by: &str, at_most: u32) -> Result<u32, Error> {
+        self.read(async |session| commands::open_of(session, asked_by, at_most).await)
+            .await
+    }
+
     async fn steps(&self, id: CommandId) -> Result<Vec<Step>, Error> {
         self.read(async |session| commands::steps(session, id).await).await
     }
 
-    async fn claim(&self, lease: Duration, limit: u32) -> Result<Claims, Error> {
+    async fn claim(&self, through: Service, lease: Duration, limit: u32) -> Result<Claims, Error> {
         let now = self.clock.now();
-        self.write(async |session| commands::claim(session, lease, page(limit), now).await)
+        // Who has nothing to do is not to wait for who writes, nor to hold that up.
+        let idle = self.read(async |session| commands::idle(session, through, now).await);
+        if let Some(nothing) = idle.await? {
+            return Ok(nothing);
+        }
+        self.write(async |session| commands::claim(session, through, lease, page(limit), now).await)
             .await
     }
 

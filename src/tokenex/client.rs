@@ -1,5 +1,7 @@
 //! TokenEx as the desk's token service: one request, one answer, and what that means. It retries nothing.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -71,6 +73,16 @@ impl TokenEx {
             },
             client,
         })
+    }
+
+    /// Every file that a reload reads.
+    pub fn files(&self) -> BTreeSet<PathBuf> {
+        self.client.files()
+    }
+
+    /// Reads the files again; a bad one leaves the old in place.
+    pub fn reload(&self) -> Result<(), Error> {
+        Ok(self.client.reload()?)
     }
 
     async fn ask(&self, target: &Arc<egress::Target>, body: &impl Serialize) -> Result<Response, egress::Error> {

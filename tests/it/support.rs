@@ -133,6 +133,20 @@ impl Database {
         }
     }
 
+    /// Somebody writes commands, and is not done as long as this is held: on Postgres to that table, on SQLite to any.
+    pub async fn held_by_a_writer(&self) -> Box<dyn Send> {
+        if self.url().starts_with("sqlite") {
+            let mut connection = SqliteConnection::connect(self.url()).await.expect("the file opens");
+            let begun = sqlx::raw_sql("begin immediate").execute(&mut connection).await;
+            begun.expect("the writer is free");
+            return Box::new(connection);
+        }
+        let mut connection = PgConnection::connect(self.url()).await.expect("the server answers");
+        let begun = sqlx::raw_sql("begin; lock table commands in exclusive mode").execute(&mut connection);
+        begun.await.expect("the table is free");
+        Box::new(connection)
+    }
+
     /// Asks for one text behind the store's back, as a merchant would.
     pub async fn text(&self, sql: &'static str) -> Option<String> {
         if self.url().starts_with("sqlite") {

@@ -4,6 +4,7 @@ mod client;
 mod contract;
 mod desk;
 mod kept;
+mod reload;
 
 use mdes_receiver::domain::command::Target;
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::findings::Findings;
 use crate::clock::SystemClock;
-use crate::config::settings::{Egress, Lifecycle};
+use crate::config::settings::{Egress, Lifecycle, Mdes};
 use crate::domain::command::Action;
 use crate::domain::masked::Secret;
+use crate::mdes;
 use crate::net::egress::{Client, Target};
 
 pub(super) fn examine(lifecycle: &Lifecycle, findings: &mut Findings) {
@@ -17,11 +18,22 @@ pub(super) fn examine(lifecycle: &Lifecycle, findings: &mut Findings) {
         let about = "lifecycle.mdes.signing_key";
         if findings.read(about, &mdes.signing_key).is_some() {
             findings.private(about, &mdes.signing_key);
+            signing_key(about, mdes, findings);
             service("lifecycle.mdes", &mdes.url, &mdes.egress, findings);
         }
     }
     if !lifecycle.clients.is_empty() {
         clients(lifecycle, findings);
+    }
+}
+
+fn signing_key(about: &str, mdes: &Mdes, findings: &mut Findings) {
+    match mdes::client::opens(mdes) {
+        Ok(()) => findings.ok(about, "it opens, and can sign"),
+        Err(error) => {
+            let hint = "or correct `lifecycle.mdes.signing_key_password`";
+            findings.fail(about, error.to_string(), hint);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use aws_lc_rs::digest;
 use csv::StringRecord;
 use serde::Deserialize;
 
-use super::{Change, ask, wait};
+use super::{Change, ask, shown, wait};
 use crate::cli::{NOT_WELL, output, rows};
 use crate::config::settings::Settings;
 use crate::domain::command::{Action, Stage};
@@ -175,7 +175,7 @@ impl Asking<'_> {
                 if self.counts.new <= TOLD_MAX {
                     self.end_progress();
                     let (action, through) = (order.action.as_str(), order.through.as_str());
-                    let reference = output::escaped(reference);
+                    let reference = output::escaped(&shown(&order.token));
                     output::print(&format!("line {line}: would {action} {reference} through {through}\n"));
                 }
             }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::stage;
+use super::{shown, stage};
 use crate::cli::NOT_WELL;
 use crate::cli::output::{self, pairs, table, time};
 use crate::domain::command::{Action, Stage};
@@ -72,7 +72,7 @@ fn row(kept: &KeptCommand) -> [String; 8] {
     [
         command.id.to_string(),
         order.action.as_str().to_owned(),
-        order.token.to_string(),
+        shown(&order.token),
         order.through.as_str().to_owned(),
         command.stage.as_str().to_owned(),
         kept.asked_by.clone(),
@@ -111,7 +111,10 @@ fn told(kept: &KeptCommand) -> Vec<(&'static str, String)> {
     vec![
         ("id", command.id.to_string()),
         ("action", order.action.as_str().to_owned()),
-        ("token", format!("{} ({})", order.token, order.token.namespace.as_str())),
+        (
+            "token",
+            format!("{} ({})", shown(&order.token), order.token.namespace.as_str()),
+        ),
         ("through", order.through.as_str().to_owned()),
         ("caused by", order.caused_by.as_str().to_owned()),
         ("reason code", order.reason_code.clone()),
@@ -136,7 +139,7 @@ fn told(kept: &KeptCommand) -> Vec<(&'static str, String)> {
 fn approved(kept: &KeptCommand) -> String {
     match (&kept.approved_by, kept.waits) {
         (Some(by), _) => by.clone(),
-        (None, true) => "waits until another operator approves of it".to_owned(),
+        (None, true) => format!("waits for another operator until {}", time(Some(kept.due_at))),
         (None, false) => output::dash(),
     }
 }

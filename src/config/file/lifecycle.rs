@@ -13,6 +13,7 @@ pub(in crate::config) struct Lifecycle {
     pub(in crate::config) sends_max: u64,
     pub(in crate::config) calls_per_second: u64,
     pub(in crate::config) delete_needs_two: bool,
+    pub(in crate::config) approve_within: String,
     pub(in crate::config) allow_networks: Vec<String>,
     #[serde(deserialize_with = "secret")]
     pub(in crate::config) proxy: Option<Secret>,
@@ -35,6 +36,7 @@ impl Default for Lifecycle {
             sends_max: 3,
             calls_per_second: 5,
             delete_needs_two: false,
+            approve_within: "24h".to_owned(),
             allow_networks: Vec::new(),
             proxy: None,
             roots: Vec::new(),
@@ -117,6 +119,7 @@ pub(in crate::config) struct Contract {
     pub(in crate::config) network_timeout: u64,
     pub(in crate::config) internal: u64,
     pub(in crate::config) wait_secs: u64,
+    pub(in crate::config) open_max: u64,
 }
 
 impl Default for Contract {
@@ -129,6 +132,7 @@ impl Default for Contract {
             network_timeout: 200,
             internal: 500,
             wait_secs: 30,
+            open_max: 1_000,
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::domain::masked::Secret;
 
 const NAME_CHARS_MAX: usize = 255;
 const WAIT_SECS_MAX: u64 = 60;
+const OPEN_MAX: u64 = 100_000;
 /// A call must have ended when the desk's lease does.
 const TOTAL_SECS_MAX: u64 = 20;
 
@@ -28,10 +29,11 @@ pub(super) fn lifecycle(lifecycle: file::Lifecycle, at: &Resolver<'_>) -> Result
         tokenex: tokenex.transpose()?,
         mdes: mdes.transpose()?,
         desk: settings::Desk {
-            confirm_within: confirm_within(&lifecycle.confirm_within, at)?,
+            confirm_within: some_time(&lifecycle.confirm_within, "lifecycle.confirm_within", "5m", at)?,
             sends_max: at.bounded(lifecycle.sends_max, 1, 100, "lifecycle.sends_max")?,
             calls_per_second: at.bounded(lifecycle.calls_per_second, 1, 1_000, "lifecycle.calls_per_second")?,
             delete_needs_two: lifecycle.delete_needs_two,
+            approve_within: some_time(&lifecycle.approve_within, "lifecycle.approve_within", "24h", at)?,
         },
         contract: contract(&lifecycle.contract, at)?,
     };
@@ -86,12 +88,12 @@ fn egress(lifecycle: &file::Lifecycle, at: &Resolver<'_>) -> Result<settings::Eg
     outward::egress(&written, "lifecycle", at)
 }
 
-fn confirm_within(text: &str, at: &Resolver<'_>) -> Result<Duration, Error> {
-    let wait = at.wait(text, "lifecycle.confirm_within")?;
-    if wait.is_zero() {
-        return Err(at.invalid("lifecycle.confirm_within", "must be longer than nothing, such as `5m`"));
+fn some_time(text: &str, key: &str, such_as: &str, at: &Resolver<'_>) -> Result<Duration, Error> {
+    let wait = at.wait(text, key)?;
+    match wait.is_zero() {
+        true => Err(at.invalid(key, format!("must be longer than nothing, such as `{such_as}`"))),
+        false => Ok(wait),
     }
-    Ok(wait)
 }
 
 fn tokenex(
@@ -210,5 +212,6 @@ fn contract(contract: &file::Contract, at: &Resolver<'_>) -> Result<settings::Co
         network_timeout: status(contract.network_timeout, "network_timeout")?,
         internal: status(contract.internal, "internal")?,
         wait: Duration::from_secs(wait),
+        open_max: at.bounded(contract.open_max, 1, OPEN_MAX, "lifecycle.contract.open_max")?,
     })
 }

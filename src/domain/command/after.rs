@@ -142,6 +142,7 @@ impl Command {
     /// A fresh look before it is sent: what is so already is not asked for, and what cannot work is refused.
     fn before_sending(mut self, seen: &Seen, rules: &Rules) -> Next {
         self.known_before(seen.at);
+        self.held_by.clone_from(&seen.suspended_by);
         if self.sends == 0 && self.order.forced {
             return self.sent();
         }
@@ -150,8 +151,13 @@ impl Command {
             _ if self.is_stale(seen) && seen.status != Status::Deactivated => {
                 self.asks_on("the service shows the token as it was before", rules)
             }
+            // What is so now would be undone by the one whose place it took, if that lands late; behind it, it is not.
+            Judged::Wanted(_) if self.sends == 0 && self.after_another && seen.status != Status::Deactivated => {
+                self.sent()
+            }
             // Nobody says who holds it: it may be another, who lets go tomorrow.
             Judged::Wanted(Proof::Satisfied) if self.sends == 0 && self.order.action == Action::Suspend => self.sent(),
+            Judged::Wanted(Proof::HeldByOthers) if self.sends == 0 && self.is_held_by_us(seen) => self.sent(),
             Judged::Wanted(Proof::HeldByOthers) if self.sends == 0 => {
                 let why = format!("we do not hold it: it is suspended by {}", suspenders(seen));
                 self.refused(&why)
@@ -265,6 +271,9 @@ impl Command {
     fn accepted(mut self, seen: Option<&Seen>, rules: &Rules) -> Next {
         self.code = None;
         self.accepted = true;
+        if let Some(seen) = seen {
+            self.learn_suspender(seen);
+        }
         let accepted = self.stands(Stage::Accepted, "the service said yes");
         match seen {
             Some(seen) if accepted.judge(seen) == Judged::Other || accepted.is_stale(seen) => accepted.goes_on(rules),
@@ -281,7 +290,9 @@ impl Command {
             return command.stands(Stage::Unknown, why).then(Then::Wait(LOST));
         };
         match command.judge(seen) {
-            Judged::Wanted(Proof::HeldByOthers) if command.sends > 1 => command.confirmed(seen, Proof::HeldByOthers),
+            Judged::Wanted(Proof::HeldByOthers) if command.sends > 1 || command.after_another => {
+                command.confirmed(seen, Proof::HeldByOthers)
+            }
             Judged::Wanted(Proof::Ours | Proof::Satisfied) => command.confirmed(seen, Proof::Satisfied),
             _ => {
                 let why = format!("{}; it is {}", because.why, shown(seen));

@@ -5,6 +5,9 @@ use time::{Duration, OffsetDateTime};
 use super::{Action, CausedBy, Command, Proof, Seen, Service};
 use crate::domain::status::{Instant, Status};
 
+/// Suspenders that no request of ours makes.
+const NEVER_US: [&str; 2] = ["ISSUER", "MOBILE_PIN_LOCKED"];
+
 /// What a state says of what is wanted, whenever it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Judged {
@@ -18,11 +21,42 @@ pub(super) enum Judged {
 
 impl Command {
     /// The word by which the network names us among the suspenders; TokenEx is told nothing of it.
-    pub(super) fn our_suspender(&self) -> &'static str {
-        match self.order.through {
-            Service::Mdes => self.order.caused_by.as_str(),
-            Service::TokenEx => CausedBy::TokenRequestor.as_str(),
+    pub(super) fn our_suspender(&self) -> &str {
+        match (&self.suspender, self.order.through) {
+            (Some(shown), _) => shown,
+            (None, Service::Mdes) => self.order.caused_by.as_str(),
+            (None, Service::TokenEx) => CausedBy::TokenRequestor.as_str(),
         }
+    }
+
+    /// Whatever `causedBy` a resumption gives: who holds it as the token requestor is we.
+    pub(super) fn is_held_by_us(&self, seen: &Seen) -> bool {
+        let by = seen.suspended_by.as_ref();
+        by.is_some_and(|by| by.contains(self.our_suspender()) || by.contains(CausedBy::TokenRequestor.as_str()))
+    }
+
+    /// Nobody documents that the word of `causedBy` is the suspender's. Where MDES's answer to our request does not name
+    /// it, we are who came to the suspenders by a suspension, or left them by a resumption.
+    pub(super) fn learn_suspender(&mut self, answered: &Seen) {
+        let (Some(before), Some(after)) = (&self.held_by, &answered.suspended_by) else {
+            return;
+        };
+        let given = self.our_suspender();
+        let requestor = CausedBy::TokenRequestor.as_str();
+        let shown = match self.order.action {
+            Action::Suspend if !after.contains(given) => {
+                let mut came = after
+                    .difference(before)
+                    .filter(|name| !NEVER_US.contains(&name.as_str()));
+                came.next().filter(|_| came.next().is_none()).cloned()
+            }
+            Action::Resume if !before.contains(given) => match before.difference(after).next() {
+                Some(left) => Some(left.clone()),
+                None => after.get(requestor).cloned(),
+            },
+            _ => None,
+        };
+        self.suspender = shown.or(self.suspender.take());
     }
 
     /// A suspension has landed only if we are among the suspenders; a resumption, once we are no longer.

@@ -1,6 +1,7 @@
 //! The eight sequences, the rules one sentence each, and what holds in any order of what is heard.
 
 mod any;
+mod chain;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -349,6 +350,55 @@ fn a_resume_while_only_others_hold_is_refused_with_their_names() {
     assert_eq!(next.command.stage, Stage::Refused);
     assert_eq!(next.command.why, "we do not hold it: it is suspended by ISSUER");
     assert_eq!(next.event, None, "who asked is answered");
+}
+
+fn caused_by_the_cardholder(action: Action) -> Command {
+    let mut command = ordered(action, Service::Mdes);
+    command.order.caused_by = CausedBy::Cardholder;
+    command
+}
+
+#[test]
+fn we_are_whom_the_answer_to_our_suspension_adds_whatever_name_we_gave() {
+    let suspend = caused_by_the_cardholder(Action::Suspend);
+    let before = looked(mdes("SUSPENDED ISSUER", 0));
+    let named = Heard::Accepted(Some(mdes("SUSPENDED CARDHOLDER ISSUER", 5)));
+    assert_eq!(
+        end(&suspend, &[before.clone(), named]),
+        (Stage::Confirmed, Some(Proof::Ours))
+    );
+    let renamed = Heard::Accepted(Some(mdes("SUSPENDED ISSUER TOKEN_REQUESTOR", 5)));
+    assert_eq!(
+        end(&suspend, &[before.clone(), renamed]),
+        (Stage::Confirmed, Some(Proof::Ours))
+    );
+    let not_added = Heard::Accepted(Some(mdes("SUSPENDED ISSUER", 5)));
+    assert_eq!(after(&suspend, &[before, not_added]).command.stage, Stage::Accepted);
+    let the_issuers = [
+        looked(mdes("ACTIVE", 0)),
+        Heard::Accepted(Some(mdes("SUSPENDED ISSUER", 5))),
+    ];
+    assert_eq!(
+        after(&suspend, &the_issuers).command.stage,
+        Stage::Accepted,
+        "that is never we"
+    );
+}
+
+#[test]
+fn a_resume_lets_go_of_what_we_hold_whatever_name_it_gives() {
+    let resume = caused_by_the_cardholder(Action::Resume);
+    let before = looked(mdes("SUSPENDED ISSUER TOKEN_REQUESTOR", 0));
+    assert_eq!(resume.after(&before, &RULES).then, Then::Send);
+    let let_go = Heard::Accepted(Some(mdes("SUSPENDED ISSUER", 5)));
+    let ended = end(&resume, &[before.clone(), let_go]);
+    assert_eq!(ended, (Stage::Confirmed, Some(Proof::HeldByOthers)));
+    let still = Heard::Accepted(Some(mdes("SUSPENDED ISSUER TOKEN_REQUESTOR", 5)));
+    assert_eq!(
+        after(&resume, &[before, still]).command.stage,
+        Stage::Accepted,
+        "we hold it still"
+    );
 }
 
 #[test]

@@ -75,7 +75,9 @@ impl Command {
 
     pub(super) fn confirmed(mut self, seen: &Seen, proof: Proof) -> Next {
         self.proof = Some(proof);
-        self.landed_at = seen.at.filter(|_| self.sends > 0);
+        // One that was so before it was sent is as wanted, and not by this one.
+        let landed = self.sends > 0 && (self.baseline.is_none() || self.is_newer(seen));
+        self.landed_at = seen.at.filter(|_| landed);
         self.why = match proof {
             Proof::Ours if self.order.action == Action::Suspend => {
                 format!(

@@ -101,6 +101,24 @@ pub(super) async fn show(State(api): State<SharedApi>, Named(id): Named) -> Resu
 #[serde(deny_unknown_fields)]
 pub(super) struct Approving {}
 
+/// `POST /v1/commands/{id}/withdraw`: what waits for approval is refused.
+pub(super) async fn withdraw(
+    State(api): State<SharedApi>,
+    Asker(operator): Asker,
+    Named(id): Named,
+    Told(Approving {}): Told<Approving>,
+) -> Result<Json<Value>, Problem> {
+    let id: CommandId = id.parse().map_err(|_| Problem::unknown_command())?;
+    let desk = &api.state.desk;
+    let withdrawn = desk.withdraw(id, &operator.name).await?;
+    let kept = desk.command(id).await?.ok_or_else(Problem::unknown_command)?;
+    if !withdrawn {
+        return Err(Problem::not_waiting());
+    }
+    tracing::info!(operator = operator.name, command = %id, "withdrawn");
+    Ok(Json(wire::command(&kept)))
+}
+
 /// `POST /v1/commands/{id}/approve`: it goes as if it were asked for now.
 pub(super) async fn approve(
     State(api): State<SharedApi>,

@@ -197,7 +197,7 @@ impl Problem {
     /// A command that waits for nobody's approval.
     pub fn not_waiting() -> Self {
         let detail = "the command does not wait for approval: `GET /v1/commands/{id}` says how it stands";
-        Problem::new(StatusCode::CONFLICT, "not-waiting", "nothing to approve", detail)
+        Problem::new(StatusCode::CONFLICT, "not-waiting", "it waits for nobody", detail)
     }
 
     /// A cursor that we never gave out.

@@ -68,6 +68,7 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(state: AdminState) -> Rou
         .route("/commands", get(commands::list))
         .route("/commands/{id}", get(commands::show))
         .route("/commands/{id}/approve", post(commands::approve))
+        .route("/commands/{id}/withdraw", post(commands::withdraw))
         .route("/links", get(links::list).post(links::join).delete(links::part))
         .route("/events", get(events::page))
         .route("/events/stream", get(stream::follow))

@@ -30,6 +30,13 @@ impl Shared {
             Err(no) => return Answer::no(id, no).about_a_change(wish.action),
         };
         let command = self.command(client, wish, target, id);
+        // Those that come at the very same time are not counted: they are no more than may wait here.
+        let open_max = self.served.contract.open_max;
+        match self.served.desk.open_of(&command.asked_by, open_max).await {
+            Ok(open) if open < open_max => {}
+            Ok(_) => return self.too_much(id, "tokenex_too_many_open"),
+            Err(error) => return Answer::no(id, failed(&error)),
+        }
         let kept = match self.served.desk.order(&command).await {
             Ok(Ordered::New(kept) | Ordered::Same(kept)) => kept,
             Ok(Ordered::Conflict(_)) => return Answer::no(id, No::of("9999")),
@@ -59,7 +66,7 @@ impl Shared {
             asked_by: format!("tokenex:{}", client.id),
             idempotency_key: None,
             // The client's `actions` are the confirmation.
-            needs_approval: false,
+            approve_within: None,
         }
     }
 

@@ -9,11 +9,13 @@
 //! DELETE /faults
 //! ```
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use hyper::Method;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::http::request::Parts;
+use hyper::http::uri::Authority;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -70,6 +72,7 @@ pub(super) fn answer(desk: &Arc<Desk>, parts: &Parts, body: &[u8]) -> Answer {
         .get(CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     match (&parts.method, parts.uri.path()) {
+        _ if !is_for_this_machine(parts) => complaint(421, "call it by a name of this machine: localhost or 127.0.0.1"),
         (&Method::GET, "/tokens") => Answer::new(200, desk.shown()),
         (&Method::GET, "/faults") => shown_faults(desk),
         (&Method::DELETE, "/faults") => {
@@ -85,6 +88,16 @@ pub(super) fn answer(desk: &Arc<Desk>, parts: &Parts, body: &[u8]) -> Answer {
             "nothing is played here; TokenEx is at /v2/NetworkToken/…, MDES at /mdes/…",
         ),
     }
+}
+
+/// A foreign page that makes its own name mean this machine is told apart by that name.
+fn is_for_this_machine(parts: &Parts) -> bool {
+    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = host.and_then(|host| host.parse::<Authority>().ok());
+    host.is_some_and(|host| {
+        let name = host.host().trim_matches(['[', ']']);
+        name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    })
 }
 
 fn tokens(desk: &Arc<Desk>, body: &[u8]) -> Answer {

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::approval::lapse;
 use super::moved;
 use super::rows::{CommandRow, Held};
 use super::supersede::supersede;
+use crate::domain::command::Service;
 use crate::store::Error;
 use crate::store::batch::batch_row;
 use crate::store::desk::{ClaimedCommand, Claims};
@@ -16,7 +18,7 @@ use crate::store::values::{Id, Stamp};
 const LEFT_BEHIND: Sql = Sql {
     postgres: "\
 -- claim: what was being sent when a newer one came, and nobody works on any more
-select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+select id, asked_by, waits, approved_by, leased, claim, seen, body, answer, created_at, updated_at, due_at
 from commands
 where settled_at is null
   and due_at <= $1
@@ -33,7 +35,7 @@ for update of commands skip locked
 ",
     sqlite: "\
 -- claim: what was being sent when a newer one came, and nobody works on any more
-select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+select id, asked_by, waits, approved_by, leased, claim, seen, body, answer, created_at, updated_at, due_at
 from commands
 where settled_at is null
   and due_at <= $1
@@ -52,11 +54,12 @@ limit $2
 /// What has moved is looked up for each open command: for `exists` a planner might go through all there ever was.
 const READY: Sql = Sql {
     postgres: "\
--- claim: of each target the first, if it is due or a token of its has moved; the longest due first
-select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+-- claim: of each line the first, if it is due or a token of its has moved; the longest due first
+select id, asked_by, waits, approved_by, leased, claim, seen, body, answer, created_at, updated_at, due_at
 from commands
 where settled_at is null
   and not waits
+  and service = $3
   and not exists (
     select from commands as earlier
     where earlier.target = commands.target
@@ -79,11 +82,12 @@ limit $2
 for update of commands skip locked
 ",
     sqlite: "\
--- claim: of each target the first, if it is due or a token of its has moved; the longest due first
-select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+-- claim: of each line the first, if it is due or a token of its has moved; the longest due first
+select id, asked_by, waits, approved_by, leased, claim, seen, body, answer, created_at, updated_at, due_at
 from commands
 where settled_at is null
   and not waits
+  and service = $3
   and not exists (
     select 1 from commands as earlier
     where earlier.target = commands.target
@@ -127,17 +131,6 @@ where commands.id = value ->> 'id'
 ",
 };
 
-const NEXT_DUE: Sql = Sql::same(
-    "\
--- claim: when something is due next
-select min(due_at)
-from commands
-where settled_at is null
-  and not waits
-  and due_at > $1
-",
-);
-
 batch_row! {
     /// A command that is taken, and until when.
     struct TakenRow {
@@ -146,20 +139,97 @@ batch_row! {
     }
 }
 
+const IDLE: Sql = Sql {
+    postgres: "\
+-- idle: is there anything to do for this service, and when is something due next
+select
+  exists (
+    select from commands
+    where settled_at is null
+      and due_at <= $1
+      and (waits or service = $2))
+  or exists (
+    select from commands
+    where settled_at is null
+      and not waits
+      and not leased
+      and service = $2
+      and (
+        select change.sequence
+        from command_tokens as watched
+        join token_transitions as change
+          on change.namespace = watched.namespace
+          and change.token_unique_reference = watched.token_unique_reference
+          and change.sequence > watched.seen
+        where watched.command_id = commands.id
+        limit 1) is not null),
+  (select min(due_at)
+    from commands
+    where settled_at is null
+      and not waits
+      and service = $2
+      and due_at > $1)
+",
+    sqlite: "\
+-- idle: is there anything to do for this service, and when is something due next
+select
+  exists (
+    select 1 from commands
+    where settled_at is null
+      and due_at <= $1
+      and (waits or service = $2))
+  or exists (
+    select 1 from commands
+    where settled_at is null
+      and not waits
+      and not leased
+      and service = $2
+      and exists (
+        select 1 from command_tokens as watched
+        join token_transitions as change
+          on change.namespace = watched.namespace
+          and change.token_unique_reference = watched.token_unique_reference
+          and change.sequence > watched.seen
+        where watched.command_id = commands.id)),
+  (select min(due_at)
+    from commands
+    where settled_at is null
+      and not waits
+      and service = $2
+      and due_at > $1)
+",
+};
+
+/// What a claim would bring if there is nothing to do, else `None`; it reads only.
+pub(in crate::store) async fn idle(
+    session: &mut Session,
+    through: Service,
+    now: OffsetDateTime,
+) -> Result<Option<Claims>, Error> {
+    let found: Vec<(bool, Option<Stamp>)> = fetch!(session, IDLE, Stamp(now), through.as_str())?;
+    let (is_busy, next_due) = found.into_iter().next().unwrap_or((true, None));
+    Ok((!is_busy).then(|| Claims {
+        next_due: next_due.map(|at| at.0),
+        ..Claims::default()
+    }))
+}
+
 /// Takes what may be worked on now; see [`crate::store::Desk::claim`].
 ///
 /// A crash before the commit leaves it to be taken; after it, it is due when the lease ends.
 pub(in crate::store) async fn claim(
     session: &mut Session,
+    through: Service,
     lease: Duration,
     limit: i64,
     now: OffsetDateTime,
 ) -> Result<Claims, Error> {
+    let lapsed = lapse(session, limit, now).await?;
     let left_behind: Vec<CommandRow> = fetch!(session, LEFT_BEHIND, Stamp(now), limit)?;
     supersede(session, held(left_behind)?, now).await?;
 
     // One more than may be taken says whether there is more.
-    let ready: Vec<CommandRow> = fetch!(session, READY, Stamp(now), limit + 1)?;
+    let ready: Vec<CommandRow> = fetch!(session, READY, Stamp(now), limit + 1, through.as_str())?;
     let found = ready.len();
     let mut ready = held(ready)?;
     ready.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -167,11 +237,12 @@ pub(in crate::store) async fn claim(
 
     let due_at = now + lease;
     let claimed = take(session, ready, due_at, now).await?;
-    let next: Vec<(Option<Stamp>,)> = fetch!(session, NEXT_DUE, Stamp(now))?;
+    let next: Vec<(bool, Option<Stamp>)> = fetch!(session, IDLE, Stamp(now), through.as_str())?;
     Ok(Claims {
         claimed,
+        lapsed,
         more,
-        next_due: next.first().and_then(|(at,)| at.map(|at| at.0)),
+        next_due: next.first().and_then(|(_, at)| at.map(|at| at.0)),
     })
 }
 

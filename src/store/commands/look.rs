@@ -12,7 +12,7 @@ use crate::store::values::{Id, Stamp};
 const ONE: Sql = Sql::same(
     "\
 -- command: one of them
-select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+select id, asked_by, waits, approved_by, leased, claim, seen, body, answer, created_at, updated_at, due_at
 from commands
 where id = $1
 ",
@@ -21,7 +21,7 @@ where id = $1
 const PAGE: Sql = Sql::same(
     "\
 -- commands: a page of them, newest first
-select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+select id, asked_by, waits, approved_by, leased, claim, seen, body, answer, created_at, updated_at, due_at
 from commands
 where ($1 is null or namespace = $1)
   and ($2 is null or token_unique_reference = $2)
@@ -64,6 +64,28 @@ pub(in crate::store) async fn page(
 
 fn kept(row: CommandRow) -> Result<KeptCommand, Error> {
     row.held().map(|held| held.kept)
+}
+
+const OPEN: Sql = Sql::same(
+    "\
+-- open: how many of this asker's are, as far as it matters
+select count(*)
+from (
+  select id
+  from commands
+  where asked_by = $1
+    and settled_at is null
+  limit $2
+) as open
+",
+);
+
+/// How many of an asker's commands are open.
+pub(in crate::store) async fn open_of(session: &mut Session, asked_by: &str, at_most: u32) -> Result<u32, Error> {
+    let open: Vec<(i64,)> = fetch!(session, OPEN, asked_by, i64::from(at_most))?;
+    Ok(open
+        .first()
+        .map_or(0, |(open,)| u32::try_from(*open).unwrap_or(u32::MAX)))
 }
 
 const STEPS: Sql = Sql::same(

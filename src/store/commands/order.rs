@@ -1,39 +1,39 @@
-//! A command is asked for, and let go.
+//! A command is asked for.
 
 use time::OffsetDateTime;
 
-use super::rows::{CommandRow, Held, json, line, written};
+use super::rows::{CommandRow, json, written};
 use super::{look, place, steps};
 use crate::domain::command::Command;
 use crate::domain::id::{CommandId, TokenReference};
 use crate::store::Error;
-use crate::store::desk::{Approved, NewCommand, Ordered};
+use crate::store::desk::{NewCommand, Ordered};
 use crate::store::record::token_reference;
 use crate::store::session::{Session, Sql, execute, fetch};
 use crate::store::values::{Id, Stamp};
 
 const INSERT: Sql = Sql {
     postgres: "\
--- order: a command, behind all of its target; nothing, if this key was used before
+-- order: a command, behind all of its line; nothing, if this key was used before
 insert into commands
   (id, namespace, token_unique_reference, service, target_token, target_reference_id, target, place, action, forced,
    asked_by, idempotency_key, waits, stage, why, body, created_at, updated_at, due_at)
 select
   $1, $2, $3, $4, $5, $6, $7,
   (select coalesce(max(place), 0) + 1 from commands where target = $7 and settled_at is null),
-  $8, $9, $10, $11, $12, 'requested', $13, $14::json, $15, $15, $15
+  $8, $9, $10, $11, $12, 'requested', $13, $14::json, $15, $15, $16
 on conflict (asked_by, idempotency_key) where idempotency_key is not null do nothing
 returning place
 ",
     sqlite: "\
--- order: a command, behind all of its target; nothing, if this key was used before
+-- order: a command, behind all of its line; nothing, if this key was used before
 insert into commands
   (id, namespace, token_unique_reference, service, target_token, target_reference_id, target, place, action, forced,
    asked_by, idempotency_key, waits, stage, why, body, created_at, updated_at, due_at)
 select
   $1, $2, $3, $4, $5, $6, $7,
   (select coalesce(max(place), 0) + 1 from commands where target = $7 and settled_at is null),
-  $8, $9, $10, $11, $12, 'requested', $13, $14, $15, $15, $15
+  $8, $9, $10, $11, $12, 'requested', $13, $14, $15, $15, $16
 where true
 on conflict (asked_by, idempotency_key) where idempotency_key is not null do nothing
 returning place
@@ -67,7 +67,7 @@ update commands set seen = $2 where id = $1
 const USED: Sql = Sql::same(
     "\
 -- order: the command of that key
-select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+select id, asked_by, waits, approved_by, leased, claim, seen, body, answer, created_at, updated_at, due_at
 from commands
 where asked_by = $1
   and idempotency_key = $2
@@ -82,7 +82,7 @@ pub(in crate::store) async fn order(
     new: &NewCommand,
     now: OffsetDateTime,
 ) -> Result<Ordered, Error> {
-    let line = line(new.order.through.as_str(), &new.order.target);
+    let line = place::line(session, &new.order).await?;
     place::lock(session, &line).await?;
     let command = requested(new);
     let placed = insert(session, new, &command, &line, now).await?;
@@ -91,7 +91,7 @@ pub(in crate::store) async fn order(
     };
     steps::add(session, &[&command], now).await?;
     look_at_none_before(session, new.id).await?;
-    if !new.needs_approval {
+    if new.approve_within.is_none() {
         place::take(session, &line, place, now).await?;
     }
     let kept = look::command(session, new.id).await?;
@@ -100,9 +100,9 @@ pub(in crate::store) async fn order(
 }
 
 fn requested(new: &NewCommand) -> Command {
-    let why = match new.needs_approval {
-        true => "waits until another operator approves of it",
-        false => "asked for",
+    let why = match new.approve_within {
+        Some(_) => "waits until another operator approves of it",
+        None => "asked for",
     };
     Command::requested(new.id, new.order.clone(), why)
 }
@@ -130,10 +130,11 @@ async fn insert(
         order.forced,
         &new.asked_by,
         &new.idempotency_key,
-        new.needs_approval,
+        new.approve_within.is_some(),
         &command.why,
         json(command)?,
         Stamp(now),
+        Stamp(now + new.approve_within.unwrap_or_default()),
     )?;
     Ok(placed.first().map(|(place,)| *place))
 }
@@ -157,95 +158,4 @@ async fn same(session: &mut Session, new: &NewCommand) -> Result<Ordered, Error>
         true => Ordered::Same(held.kept),
         false => Ordered::Conflict(held.kept.command.id),
     })
-}
-
-const LINE: Sql = Sql::same(
-    "\
--- approve: the line that it stands in
-select target
-from commands
-where id = $1
-",
-);
-
-const WAITING: Sql = Sql {
-    postgres: "\
--- approve: a command that waits, locked
-select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
-from commands
-where id = $1
-  and waits
-for update
-",
-    sqlite: "\
--- approve: a command that waits
-select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
-from commands
-where id = $1
-  and waits
-",
-};
-
-const LET_GO: Sql = Sql {
-    postgres: "\
--- approve: it is due now, and stands behind all of its target
-update commands
-set
-  waits = false,
-  approved_by = $2,
-  why = $3,
-  body = $4::json,
-  place = (select max(place) + 1 from commands where target = $5 and settled_at is null),
-  updated_at = $6,
-  due_at = $6
-where id = $1
-returning place
-",
-    sqlite: "\
--- approve: it is due now, and stands behind all of its target
-update commands
-set
-  waits = false,
-  approved_by = $2,
-  why = $3,
-  body = $4,
-  place = (select max(place) + 1 from commands where target = $5 and settled_at is null),
-  updated_at = $6,
-  due_at = $6
-where id = $1
-returning place
-",
-};
-
-/// Lets a command go; see [`crate::store::Desk::approve`]. A crash before the commit leaves it waiting.
-pub(in crate::store) async fn approve(
-    session: &mut Session,
-    id: CommandId,
-    by: &str,
-    now: OffsetDateTime,
-) -> Result<Approved, Error> {
-    let lines: Vec<(String,)> = fetch!(session, LINE, Id(id.0))?;
-    let Some((line,)) = lines.into_iter().next() else {
-        return Ok(Approved::NotWaiting);
-    };
-    place::lock(session, &line).await?;
-    let waiting: Vec<CommandRow> = fetch!(session, WAITING, Id(id.0))?;
-    let waiting: Option<Held> = waiting.into_iter().next().map(CommandRow::held).transpose()?;
-    let Some(waiting) = waiting else {
-        return Ok(Approved::NotWaiting);
-    };
-    if waiting.kept.asked_by == by {
-        return Ok(Approved::ByTheSame);
-    }
-    let command = Command {
-        why: format!("{by} approved of it"),
-        ..waiting.kept.command
-    };
-    let body = json(&command)?;
-    let placed: Vec<(i64,)> = fetch!(session, LET_GO, Id(id.0), by, &command.why, body, &line, Stamp(now))?;
-    steps::add(session, &[&command], now).await?;
-    if let Some((place,)) = placed.first() {
-        place::take(session, &line, *place, now).await?;
-    }
-    Ok(Approved::Now)
 }

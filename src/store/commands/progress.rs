@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::place;
-use super::rows::{CommandRow, Held, json, line, word, written};
+use super::rows::{CommandRow, Held, json, word, written};
 use super::supersede::supersede;
 use super::{steps, told};
 use crate::domain::command::Stage;
@@ -16,7 +16,7 @@ use crate::store::values::{Id, Stamp};
 const CLAIMED: Sql = Sql {
     postgres: "\
 -- progress: the command, locked, if the claim still holds it
-select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+select id, asked_by, waits, approved_by, leased, claim, seen, body, answer, created_at, updated_at, due_at
 from commands
 where id = $1
   and claim = $2
@@ -25,7 +25,7 @@ for update
 ",
     sqlite: "\
 -- progress: the command, if the claim still holds it
-select id, asked_by, waits, approved_by, leased, claim, place, seen, body, answer, created_at, updated_at, due_at
+select id, asked_by, waits, approved_by, leased, claim, seen, body, answer, created_at, updated_at, due_at
 from commands
 where id = $1
   and claim = $2
@@ -90,9 +90,7 @@ pub(in crate::store) async fn progress(
     if command.stage == Stage::Sent && !held.is_worked_on(now) {
         return Ok(false);
     }
-    let order = &held.kept.command.order;
-    let line = line(order.through.as_str(), &order.target);
-    if place::is_taken(session, &line, held.place, command.stage).await? {
+    if place::is_taken(session, command).await? {
         supersede(session, vec![came_to(held, progress)], now).await?;
         return Ok(false);
     }

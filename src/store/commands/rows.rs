@@ -3,7 +3,7 @@
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::domain::command::{Command, Proof, Target};
+use crate::domain::command::{Command, Proof};
 use crate::domain::id::{CommandId, TokenReference};
 use crate::store::Error;
 use crate::store::desk::KeptCommand;
@@ -20,7 +20,6 @@ row! {
         approved_by: Option<String>,
         leased: bool,
         claim: i32,
-        place: i64,
         seen: JsonText,
         body: JsonText,
         answer: Option<JsonText>,
@@ -37,8 +36,6 @@ pub(super) struct Held {
     pub claim: u32,
     /// It is being worked on, until it is due.
     pub leased: bool,
-    /// In the line of its target.
-    pub place: i64,
     /// Up to which of its tokens' changes it has looked.
     pub seen: Vec<(TokenReference, u64)>,
 }
@@ -55,7 +52,6 @@ impl CommandRow {
         Ok(Held {
             claim: self.claim.unsigned_abs(),
             leased: self.leased,
-            place: self.place,
             seen: seen.collect::<Result<_, Error>>()?,
             kept: KeptCommand {
                 command,
@@ -76,16 +72,6 @@ impl Held {
     pub(super) fn is_worked_on(&self, now: OffsetDateTime) -> bool {
         self.leased && self.kept.due_at > now
     }
-}
-
-/// Within what commands go one at a time.
-pub(super) fn line(service: &str, target: &Target) -> String {
-    Value::from(vec![
-        Value::from(service),
-        Value::from(target.token.as_str()),
-        Value::from(target.reference_id.as_deref()),
-    ])
-    .to_string()
 }
 
 /// Up to which changes was looked, as the column has it.

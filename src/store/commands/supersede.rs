@@ -2,76 +2,60 @@
 
 use time::OffsetDateTime;
 
+use super::ends::end;
 use super::rows::Held;
-use super::steps;
 use crate::domain::command::{Command, Stage};
 use crate::store::Error;
 use crate::store::batch::batch_row;
 use crate::store::session::{Session, Sql};
-use crate::store::values::{Document, Id, Stamp};
+use crate::store::values::Id;
 
-const SUPERSEDE: Sql = Sql {
+const MARK: Sql = Sql {
     postgres: "\
--- supersede: these, which are locked, come to their end
+-- supersede: who takes the place of one of these, which may land yet, knows of it
 update commands
-set
-  stage = 'superseded',
-  why = gone.why,
-  body = gone.body::json,
-  waits = false,
-  leased = false,
-  updated_at = gone.at,
-  due_at = gone.at,
-  settled_at = gone.at
-from unnest($1, $2, $3, $4) as gone (id, why, body, at)
-where commands.id = gone.id
+set body = jsonb_set(commands.body::jsonb, '{after_another}', 'true')::json
+from unnest($1) as gone (id)
+join commands as older on older.id = gone.id
+where commands.target = older.target
+  and commands.place > older.place
+  and commands.settled_at is null
+  and not commands.waits
 ",
     sqlite: "\
--- supersede: these come to their end
+-- supersede: who takes the place of one of these, which may land yet, knows of it
 update commands
-set
-  stage = 'superseded',
-  why = value ->> 'why',
-  body = value -> 'body',
-  waits = false,
-  leased = false,
-  updated_at = value ->> 'at',
-  due_at = value ->> 'at',
-  settled_at = value ->> 'at'
+set body = json_set(commands.body, '$.after_another', json('true'))
 from json_each($1) as gone
-where commands.id = value ->> 'id'
+join commands as older on older.id = gone.value ->> 'id'
+where commands.target = older.target
+  and commands.place > older.place
+  and commands.settled_at is null
+  and not commands.waits
 ",
 };
 
 batch_row! {
-    struct GoneRow<'a> {
+    /// One that may land yet.
+    struct SentRow {
         id: Id,
-        why: &'a str,
-        body: Document,
-        at: Stamp,
     }
 }
 
-/// Ends these, which the transaction has locked, each with its step.
+/// Ends these, which the transaction has locked; who takes the place of one that was sent is told.
 pub(super) async fn supersede(session: &mut Session, held: Vec<Held>, now: OffsetDateTime) -> Result<(), Error> {
     let gone: Vec<Command> = held.into_iter().map(|held| taken(held.kept.command)).collect();
-    if gone.is_empty() {
-        return Ok(());
-    }
-    let rows: Result<Vec<GoneRow<'_>>, Error> = gone.iter().map(|command| GoneRow::of(command, now)).collect();
-    session.execute_batch(SUPERSEDE, &rows?).await?;
-    steps::add(session, &gone.iter().collect::<Vec<_>>(), now).await
+    end(session, &gone, now).await?;
+    mark(session, &gone).await
 }
 
-impl<'a> GoneRow<'a> {
-    fn of(command: &'a Command, now: OffsetDateTime) -> Result<Self, Error> {
-        Ok(GoneRow {
-            id: Id(command.id.0),
-            why: &command.why,
-            body: Document::of(command)?,
-            at: Stamp(now),
-        })
+async fn mark(session: &mut Session, gone: &[Command]) -> Result<(), Error> {
+    let sent = gone.iter().filter(|command| command.may_land_yet());
+    let sent: Vec<SentRow> = sent.map(|command| SentRow { id: Id(command.id.0) }).collect();
+    if sent.is_empty() {
+        return Ok(());
     }
+    session.execute_batch(MARK, &sent).await.map(drop)
 }
 
 /// The same command, at its end.

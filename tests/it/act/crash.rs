@@ -90,6 +90,10 @@ impl Desk for Frail {
         self.memory.approve(id, by).await
     }
 
+    async fn withdraw(&self, id: CommandId, by: &str) -> Result<bool, Error> {
+        self.memory.withdraw(id, by).await
+    }
+
     async fn command(&self, id: CommandId) -> Result<Option<KeptCommand>, Error> {
         self.memory.command(id).await
     }
@@ -103,12 +107,16 @@ impl Desk for Frail {
         self.memory.commands(which, before, limit).await
     }
 
+    async fn open_of(&self, asked_by: &str, at_most: u32) -> Result<u32, Error> {
+        self.memory.open_of(asked_by, at_most).await
+    }
+
     async fn steps(&self, id: CommandId) -> Result<Vec<Step>, Error> {
         self.memory.steps(id).await
     }
 
-    async fn claim(&self, lease: Duration, limit: u32) -> Result<Claims, Error> {
-        let claims = self.memory.claim(lease, limit).await;
+    async fn claim(&self, through: Service, lease: Duration, limit: u32) -> Result<Claims, Error> {
+        let claims = self.memory.claim(through, lease, limit).await;
         self.thread.point().await;
         claims
     }

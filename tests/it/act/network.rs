@@ -26,6 +26,8 @@ pub enum Fault {
     LostAfter,
     /// It is lost, and not done.
     LostBefore,
+    /// It is lost, and done when the next one comes.
+    Late,
     /// It never leaves.
     Unsent,
     /// It is refused.
@@ -57,6 +59,8 @@ struct State {
     tokens: BTreeMap<String, Held>,
     ticks: i64,
     faults: VecDeque<Fault>,
+    /// On their way.
+    late: Vec<(String, Action, &'static str)>,
     /// So many questions are answered before those that are not, and so many of those there are.
     speaks: u32,
     mute: u32,
@@ -185,6 +189,12 @@ impl Network {
         let mut state = self.state();
         let fault = state.faults.pop_front().unwrap_or(Fault::None);
         let does = matches!(fault, Fault::None | Fault::LostAfter);
+        if fault == Fault::Late {
+            let by = request.caused_by.as_str();
+            state.late.push((token.clone(), request.action, by));
+        } else {
+            state.land(token);
+        }
         let applied = does && state.apply(token, request.action, request.caused_by.as_str());
         if fault != Fault::Unsent {
             let token = token.clone();
@@ -197,7 +207,7 @@ impl Network {
         }
         let held = state.tokens[token].clone();
         match fault {
-            Fault::LostAfter | Fault::LostBefore => Reply::Lost(trouble("no answer in time")),
+            Fault::LostAfter | Fault::LostBefore | Fault::Late => Reply::Lost(trouble("no answer in time")),
             Fault::Unsent => Reply::Unsent(trouble("connection refused")),
             Fault::Refused => refused("9006", "provided token cannot be found", false),
             Fault::None if !applied => refused("9104", "not in a valid state", true),
@@ -217,6 +227,16 @@ impl State {
     fn tick(&mut self) -> OffsetDateTime {
         self.ticks += 1;
         datetime!(2026-11-22 11:00:00.5 UTC) + time::Duration::seconds(self.ticks)
+    }
+
+    /// What was on its way is there before what comes now.
+    fn land(&mut self, token: &str) {
+        let (landed, late) = self.late.drain(..).partition(|(one, ..)| one == token);
+        self.late = late;
+        let landed: Vec<(String, Action, &'static str)> = landed;
+        for (_, action, by) in landed {
+            self.apply(token, action, by);
+        }
     }
 
     /// As MDES does it: who suspended lets go, and only the last one makes it active. False: in no state for it.

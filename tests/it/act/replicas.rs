@@ -18,6 +18,7 @@ use crate::support::Database;
 promises!(
     two_desks_never_have_two_commands_of_one_token_under_way,
     a_stop_waits_for_what_is_being_sent,
+    a_service_that_hangs_holds_up_no_other,
 );
 
 const TOKENS: usize = 4;
@@ -30,7 +31,7 @@ async fn slow(database: Database) -> Scene {
 }
 
 fn works(scene: &Scene, office: Arc<Office>, stop: &CancellationToken) -> JoinHandle<()> {
-    tokio::spawn(Worker::new(office, scene.memory.bell()).run(stop.clone()))
+    tokio::spawn(Worker::new(office, scene.service, scene.memory.bell()).run(stop.clone()))
 }
 
 async fn two_desks_never_have_two_commands_of_one_token_under_way(database: Database) {
@@ -92,4 +93,39 @@ async fn a_stop_waits_for_what_is_being_sent(database: Database) {
     stop.cancel();
     desk.await.expect("it does not panic");
     assert_eq!(scene.stands(id).await.0, Stage::Confirmed);
+}
+
+async fn a_service_that_hangs_holds_up_no_other(database: Database) {
+    let mut hangs = Network::new(Service::TokenEx);
+    hangs.takes = Duration::from_mins(10);
+    let scene = Scene::with(database, hangs, Service::TokenEx).await;
+    let mdes = Arc::new(Network::new(Service::Mdes));
+    mdes.set("M", "ACTIVE");
+    let mut hanging = Vec::new();
+    for token in 0..20 {
+        let token = format!("T{token}");
+        scene.token(&token, "ACTIVE").await;
+        hanging.push(scene.order(Action::Suspend, &token).await);
+    }
+    let desk = Arc::clone(&scene.memory) as _;
+    let office = scene.office_of(desk, vec![Arc::clone(&scene.network), Arc::clone(&mdes)]);
+    let works = Service::ALL.map(|through| {
+        let worker = Worker::new(Arc::clone(&office), through, scene.memory.bell());
+        tokio::spawn(worker.run(CancellationToken::new()))
+    });
+    let sent = async || {
+        let mut sent = 0;
+        for id in &hanging {
+            sent += usize::from(scene.stands(*id).await.0 == Stage::Sent);
+        }
+        sent
+    };
+    scene
+        .eventually("as many hang as there is room for", async || sent().await >= 8)
+        .await;
+
+    let id = scene.order_through(Service::Mdes, Action::Suspend, "M", None).await;
+    scene.until(id, Stage::Confirmed).await;
+    assert_eq!(sent().await, 8, "of one service no more than so many at once");
+    works.iter().for_each(JoinHandle::abort);
 }

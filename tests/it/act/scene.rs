@@ -10,7 +10,7 @@ use mdes_receiver::domain::command::{Action, CausedBy, Order, Proof, Rules, Seen
 use mdes_receiver::domain::id::{CommandId, Namespace, TokenReference};
 use mdes_receiver::domain::notification::{Statement, Windows};
 use mdes_receiver::domain::status::Instant;
-use mdes_receiver::lifecycle::desk::{Office, Throttle};
+use mdes_receiver::lifecycle::desk::Office;
 use mdes_receiver::lifecycle::{Learned, Listener};
 use mdes_receiver::store::desk::{Desk as _, KeptCommand, Link, NewCommand, Ordered, SharedDesk};
 use mdes_receiver::store::{Memory, Outbox as _, SharedStore, Store as _};
@@ -60,10 +60,15 @@ impl Scene {
     }
 
     pub fn office_over(&self, desk: SharedDesk) -> Arc<Office> {
+        self.office_of(desk, vec![Arc::clone(&self.network)])
+    }
+
+    /// The same, with these services.
+    pub fn office_of(&self, desk: SharedDesk, services: Vec<Arc<Network>>) -> Arc<Office> {
         let store: SharedStore = Arc::clone(&self.memory) as SharedStore;
         Arc::new(Office {
             desk,
-            services: vec![(Arc::clone(&self.network) as _, Throttle::new(10_000))],
+            services: services.into_iter().map(|one| one as _).collect(),
             listener: Arc::new(Ear(Arc::clone(&store))),
             store,
             rules: RULES,
@@ -107,7 +112,18 @@ impl Scene {
 
     /// The same, of one of its network tokens.
     pub async fn order_of(&self, action: Action, token: &str, reference_id: Option<&str>) -> CommandId {
-        let namespace = match self.service {
+        self.order_through(self.service, action, token, reference_id).await
+    }
+
+    /// The same, through that service.
+    pub async fn order_through(
+        &self,
+        through: Service,
+        action: Action,
+        token: &str,
+        reference_id: Option<&str>,
+    ) -> CommandId {
+        let namespace = match through {
             Service::Mdes => Namespace::Mdes,
             Service::TokenEx => Namespace::TokenEx,
         };
@@ -119,7 +135,7 @@ impl Scene {
                     reference: token.to_owned(),
                 },
                 action,
-                through: self.service,
+                through,
                 target: Target {
                     token: token.to_owned(),
                     reference_id: reference_id.map(str::to_owned),
@@ -131,7 +147,7 @@ impl Scene {
             },
             asked_by: "ana".to_owned(),
             idempotency_key: None,
-            needs_approval: false,
+            approve_within: None,
         };
         match self.memory.order(&new).await.expect("the store answers") {
             Ordered::New(kept) => kept.command.id,

@@ -24,6 +24,7 @@ promises!(
     a_resume_that_only_the_issuer_could_grant_is_not_sent,
     what_is_never_seen_is_overdue_and_confirmed_when_it_is_seen,
     a_newer_command_takes_the_place_of_one_that_nobody_knows_the_end_of,
+    a_suspension_that_lands_late_does_not_undo_the_resume_that_took_its_place,
     the_services_answer_is_itself_a_statement,
     what_is_shown_of_one_network_token_is_said_of_no_other,
 );
@@ -248,6 +249,25 @@ async fn a_newer_command_takes_the_place_of_one_that_nobody_knows_the_end_of(dat
     assert_eq!(scene.stands(suspend).await.0, Stage::Superseded);
     assert_eq!(scene.stands(delete).await.0, Stage::Confirmed);
     assert_eq!(scene.network.sends("T"), 2, "the suspension is never sent again");
+}
+
+async fn a_suspension_that_lands_late_does_not_undo_the_resume_that_took_its_place(database: Database) {
+    let scene = through_tokenex(database, "ACTIVE").await;
+    let suspend = scene.order(Action::Suspend, "T").await;
+    scene.network.fail(&[Fault::Late]);
+    scene.turn().await;
+    assert_eq!(scene.stands(suspend).await.0, Stage::Unknown);
+
+    let resume = scene.order(Action::Resume, "T").await;
+    scene.turns(3).await;
+    assert_eq!(scene.stands(suspend).await.0, Stage::Superseded);
+    assert_eq!(scene.stands(resume).await.0, Stage::Confirmed);
+    assert_eq!(scene.network.truth("T").status.as_str(), "ACTIVE");
+    assert_eq!(
+        scene.network.sends("T"),
+        2,
+        "it looked active before, and was sent all the same"
+    );
 }
 
 async fn the_services_answer_is_itself_a_statement(database: Database) {

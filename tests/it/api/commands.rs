@@ -13,6 +13,7 @@ promises!(
     the_same_key_gives_the_same_command_and_another_order_under_it_is_refused,
     a_deletion_is_confirmed_by_the_references_last_four,
     a_deletion_waits_for_another_operator,
+    a_deletion_that_waits_can_be_withdrawn,
     a_wrong_field_is_named_and_not_quoted,
     a_viewer_asks_for_nothing,
     the_service_s_name_for_the_token_is_found_by_its_links,
@@ -146,6 +147,25 @@ async fn a_deletion_waits_for_another_operator(database: Database) {
     assert_eq!(bob.post(&approve, &json!({})).await.problem(), "409 not-waiting");
     let nothing = "/v1/commands/00000000-0000-0000-0000-000000000000/approve";
     assert_eq!(bob.post(nothing, &json!({})).await.problem(), "404 unknown-command");
+}
+
+async fn a_deletion_that_waits_can_be_withdrawn(database: Database) {
+    let world = world(database, "delete_needs_two = true").await;
+    let operator = Caller::operator(&world).await;
+    let wish = json!({"action": "delete", "confirm": "a697"});
+    let asked = operator.post(&path(TOKEN), &wish).await.json();
+    let withdraw = format!("/v1/commands/{}/withdraw", asked["id"].as_str().expect("an id"));
+    let withdrawn = operator.post(&withdraw, &json!({})).await.json();
+    assert_eq!(
+        (&withdrawn["stage"], &withdrawn["waits_for_approval"]),
+        (&json!("refused"), &json!(false))
+    );
+    assert_eq!(operator.post(&withdraw, &json!({})).await.problem(), "409 not-waiting");
+    let nothing = "/v1/commands/00000000-0000-0000-0000-000000000000/withdraw";
+    assert_eq!(
+        operator.post(nothing, &json!({})).await.problem(),
+        "404 unknown-command"
+    );
 }
 
 async fn a_wrong_field_is_named_and_not_quoted(database: Database) {

@@ -458,3 +458,24 @@ fn a_signing_key_that_is_not_there_is_a_failure() {
     let found = failure(&desk, "lifecycle.mdes.signing_key");
     assert!(found.contains("signing.p12"), "{found}");
 }
+
+#[test]
+fn a_signing_key_is_opened_by_its_password() {
+    let with = |password: &str| {
+        let desk = Desk::new();
+        crate::mdes_client::signing_key(desk.folder());
+        desk.permit("signing.p12", 0o600);
+        desk.configure(&format!(
+            "[lifecycle.mdes]\nurl = \"https://sandbox.api.mastercard.com/mdes\"\nconsumer_key = \"a!b\"\n\
+             signing_key = \"signing.p12\"\nsigning_key_password = \"{password}\"\n"
+        ));
+        desk
+    };
+    let ran = with("keys and doors").run(&["check"]);
+    line(&ran, "ok", "lifecycle.mdes.signing_key");
+    let found = failure(&with("hunter2"), "lifecycle.mdes.signing_key");
+    assert!(
+        found.contains("signing_key_password") && !found.contains("hunter2"),
+        "{found}"
+    );
+}

@@ -700,6 +700,10 @@ fn what_changing_tokens_cannot_mean_is_refused_by_its_key() {
             "lifecycle.total_secs",
         ),
         (
+            "[lifecycle]\napprove_within = '0h'".to_owned(),
+            "lifecycle.approve_within",
+        ),
+        (
             "[lifecycle.contract]\nmalformed = 99".to_owned(),
             "lifecycle.contract.malformed",
         ),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mdes_receiver::clock::SystemClock;
 use mdes_receiver::config;
-use mdes_receiver::domain::command::Stage;
+use mdes_receiver::domain::command::{Service, Stage};
 use mdes_receiver::store::desk::{Desk as _, Progress};
 use mdes_receiver::store::{self, Memory, Store as _};
 use serde_json::{Value, json};
@@ -124,6 +124,48 @@ fn a_deletion_that_needs_two_is_not_asked_for_where_one_could_be_both() {
 }
 
 #[test]
+fn a_tokenex_token_is_shown_to_people_by_its_end_alone() {
+    let desk = desk();
+    let of_tokenex = ["--namespace", "tokenex", "--through", "tokenex"];
+    let asked = desk.run(&[&["lifecycle", "suspend", TOKENEX], &of_tokenex[..]].concat());
+    let id = asked
+        .out
+        .trim()
+        .strip_prefix("asked for, as ")
+        .expect("an id")
+        .to_owned();
+    let file = desk.folder().join("lost.csv");
+    std::fs::write(&file, format!("reference\n{TOKENEX}\n")).expect("written");
+    let file = file.to_str().expect("temporary folders are UTF-8");
+    for args in [
+        &["lifecycle", "commands"] as &[&str],
+        &["lifecycle", "show", &id],
+        &[&["lifecycle", "resume", "--from", file], &of_tokenex[..]].concat(),
+    ] {
+        let ran = desk.run(args);
+        assert!(ran.out.contains("····1201"), "{args:?}: {}{}", ran.out, ran.err);
+        assert!(
+            !ran.out.contains(TOKENEX) && !ran.err.contains(TOKENEX),
+            "{args:?}: {}{}",
+            ran.out,
+            ran.err
+        );
+    }
+    assert_eq!(
+        commands(&desk)[0]["token_unique_reference"],
+        TOKENEX,
+        "programs are given what the API gives"
+    );
+}
+
+#[test]
+fn what_waits_for_nobody_is_not_withdrawn() {
+    let desk = desk();
+    let nobody = "00000000-0000-0000-0000-000000000000";
+    refused(&desk.run(&["lifecycle", "withdraw", nobody]), 1, "waits for approval");
+}
+
+#[test]
 fn what_does_not_fit_is_named_and_not_quoted() {
     let desk = desk();
     for (args, why) in [
@@ -220,7 +262,7 @@ async fn end(desk: &Desk, stage: Stage) {
     let claiming = async {
         loop {
             let claims = memory
-                .claim(Duration::from_secs(45), 1)
+                .claim(Service::Mdes, Duration::from_secs(45), 1)
                 .await
                 .expect("the store answers");
             match claims.claimed.into_iter().next() {

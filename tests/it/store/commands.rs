@@ -2,6 +2,7 @@
 
 mod approving;
 mod claims;
+mod lines;
 mod ordering;
 mod scene;
 mod telling;

@@ -1,6 +1,7 @@
 //! Code that was written for TokenEx points at us, and notices nothing.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
@@ -289,6 +290,7 @@ const TOLD_APART: Contract = Contract {
     network_timeout: 465,
     internal: 566,
     wait: Duration::from_millis(200),
+    open_max: 1_000,
 };
 
 #[tokio::test]
@@ -374,6 +376,36 @@ async fn a_lost_answer_is_a_yes_once_the_state_is_seen_and_9004_if_it_is_not() {
         !kept.stage.is_final() && kept.stage == Stage::Unknown,
         "it goes on: {kept:?}"
     );
+}
+
+#[tokio::test]
+async fn a_client_with_too_many_open_commands_is_refused_and_nothing_is_kept() {
+    let contract = Contract {
+        open_max: 2,
+        ..Contract::default()
+    };
+    let stand = Stand::with(active(), Vec::new(), contract);
+    for action in ["SUSPEND_TOKEN", "RESUME_TOKEN"] {
+        assert_eq!(code(&stand.act(action).await), "0000");
+    }
+    let (status, refused) = stand.act("SUSPEND_TOKEN").await;
+    assert_eq!(status, 500);
+    assert!(
+        refused["error"]
+            .as_str()
+            .is_some_and(|error| error.starts_with("9999 : ")),
+        "{refused}"
+    );
+    assert_eq!(stand.desk.all().len(), 2);
+    assert_eq!(code(&stand.state().await), "0000", "it may ask all the same");
+}
+
+#[tokio::test]
+async fn however_slow_the_store_is_there_is_an_answer() {
+    let stand = Stand::over(active());
+    stand.desk.hangs.store(true, Ordering::SeqCst);
+    let answer = tokio::time::timeout(Duration::from_secs(5), stand.act("SUSPEND_TOKEN")).await;
+    assert_eq!(code(&answer.expect("in time")), "9004");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A desk that keeps commands in memory and carries each out at once, through a service that plays its part.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ use time::OffsetDateTime;
 pub struct Carries {
     service: Arc<dyn TokenService>,
     pub links: Vec<Link>,
+    /// It keeps nothing, and does not say so.
+    pub hangs: AtomicBool,
     kept: Mutex<BTreeMap<CommandId, (KeptCommand, Vec<Step>)>>,
 }
 
@@ -29,6 +32,7 @@ impl Carries {
         Carries {
             service,
             links: Vec::new(),
+            hangs: AtomicBool::new(false),
             kept: Mutex::default(),
         }
     }
@@ -106,6 +110,9 @@ impl Carries {
 #[async_trait]
 impl Desk for Carries {
     async fn order(&self, new: &NewCommand) -> Result<Ordered, Error> {
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         let now = OffsetDateTime::UNIX_EPOCH;
         let kept = KeptCommand {
             command: Command::requested(new.id, new.order.clone(), ""),
@@ -126,6 +133,10 @@ impl Desk for Carries {
         Ok(Approved::NotWaiting)
     }
 
+    async fn withdraw(&self, _: CommandId, _: &str) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     async fn command(&self, id: CommandId) -> Result<Option<KeptCommand>, Error> {
         let kept = self.kept.lock().expect("no panic");
         Ok(kept.get(&id).map(|(command, _)| command.clone()))
@@ -135,12 +146,18 @@ impl Desk for Carries {
         Ok(self.all())
     }
 
+    async fn open_of(&self, asked_by: &str, _: u32) -> Result<u32, Error> {
+        let is_open = |kept: &&KeptCommand| kept.asked_by == asked_by && !kept.command.stage.is_final();
+        let open = self.all().iter().filter(is_open).count();
+        Ok(u32::try_from(open).expect("a few"))
+    }
+
     async fn steps(&self, id: CommandId) -> Result<Vec<Step>, Error> {
         let kept = self.kept.lock().expect("no panic");
         Ok(kept.get(&id).map(|(_, steps)| steps.clone()).unwrap_or_default())
     }
 
-    async fn claim(&self, _: Duration, _: u32) -> Result<Claims, Error> {
+    async fn claim(&self, _: Service, _: Duration, _: u32) -> Result<Claims, Error> {
         Ok(Claims::default())
     }
 

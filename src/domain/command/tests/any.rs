@@ -124,7 +124,8 @@ proptest! {
             let is_ours = next.command.proof == Some(Proof::Ours) && before.proof.is_none();
             if is_ours && command.order.action == Action::Suspend {
                 let by = shown_by(&heard).and_then(|seen| seen.suspended_by.as_ref());
-                prop_assert!(by.is_some_and(|by| by.contains("TOKEN_REQUESTOR")));
+                let ours = next.command.suspender.as_deref().unwrap_or("TOKEN_REQUESTOR");
+                prop_assert!(ours != "ISSUER" && by.is_some_and(|by| by.contains(ours)));
             }
         }
     }

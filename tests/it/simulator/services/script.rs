@@ -108,3 +108,25 @@ async fn it_listens_on_loopback_alone() {
     let refused = Services::start(settings).await.err().expect("refused").to_string();
     assert!(refused.contains("choose a loopback address"), "{refused}");
 }
+
+#[tokio::test]
+async fn a_page_whose_name_was_made_to_mean_this_machine_is_not_heard() {
+    let street = Street::quiet().await;
+    let get = async |host: &str| {
+        let tcp = tokio::net::TcpStream::connect(street.services.address()).await;
+        let io = hyper_util::rt::TokioIo::new(tcp.expect("it listens"));
+        let (mut speak, connection) = hyper::client::conn::http1::handshake(io).await.expect("HTTP/1.1");
+        let connection = tokio::spawn(connection);
+        let request = hyper::Request::get("/tokens").header("host", host);
+        let request = request.body(String::new()).expect("a request");
+        let status = speak.send_request(request).await.expect("an answer").status();
+        connection.abort();
+        status.as_u16()
+    };
+    for host in ["localhost", "LOCALHOST:9", "127.0.0.1:9", "[::1]:9"] {
+        assert_eq!(get(host).await, 200, "{host}");
+    }
+    for host in ["attacker.example", "localhost.attacker.example:80", "10.0.0.1", "a b"] {
+        assert_eq!(get(host).await, 421, "{host}");
+    }
+}

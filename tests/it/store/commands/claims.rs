@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use mdes_receiver::domain::command::{Action, Proof, Stage};
+use mdes_receiver::domain::command::{Action, Proof, Service, Stage};
 use mdes_receiver::store::Desk as _;
 use serde_json::json;
 use time::Duration;
@@ -26,6 +26,8 @@ promises!(
     a_command_that_came_to_its_end_lets_the_newer_one_go_on,
     the_next_due_time_is_told,
     more_than_was_asked_for_is_said,
+    each_service_is_claimed_for_by_itself,
+    who_has_nothing_to_do_waits_for_no_writer,
 );
 
 async fn a_claim_is_held_by_one(database: Database) {
@@ -60,7 +62,7 @@ async fn of_two_claimers_never_both_have_one_target(database: Database) {
                 together.wait().await;
                 let mut mine = Vec::new();
                 for _ in 0..4 {
-                    let claims = memory.claim(LEASE, 3).await.expect("the store answers");
+                    let claims = memory.claim(Service::Mdes, LEASE, 3).await.expect("the store answers");
                     for one in claims.claimed {
                         // What was claimed in an earlier round and superseded is another's row.
                         assert!(
@@ -241,4 +243,32 @@ async fn more_than_was_asked_for_is_said(database: Database) {
     assert_eq!((claims.claimed.len(), claims.more), (2, true));
     let claims = scene.claim(2).await;
     assert_eq!((claims.claimed.len(), claims.more), (1, false));
+}
+
+async fn each_service_is_claimed_for_by_itself(database: Database) {
+    let scene = Scene::new(database).await;
+    let by_mdes = suspend("A");
+    let by_tokenex = through_tokenex(suspend("B"), token("B"), "B", None);
+    scene.ordered(&by_mdes).await;
+    scene.ordered(&by_tokenex).await;
+    for (through, new) in [(Service::TokenEx, by_tokenex), (Service::Mdes, by_mdes)] {
+        let claims = scene.memory.claim(through, LEASE, 10).await.expect("the store answers");
+        let ids: Vec<_> = claims.claimed.iter().map(|one| one.kept.command.id).collect();
+        assert_eq!((ids, claims.more), (vec![new.id], false));
+    }
+}
+
+async fn who_has_nothing_to_do_waits_for_no_writer(database: Database) {
+    let scene = Scene::new(database).await;
+    scene.ordered(&suspend("A")).await;
+    let claimed = scene.claimed().await;
+    assert!(scene.progress(&until(at_stage(&claimed, Stage::Accepted), 60)).await);
+    let writing = scene.database.held_by_a_writer().await;
+    let claims = tokio::time::timeout(std::time::Duration::from_secs(2), scene.claim(10)).await;
+    let claims = claims.expect("nobody is waited for");
+    assert_eq!(
+        (claims.claimed.len(), claims.next_due),
+        (0, Some(scene.now() + Duration::MINUTE))
+    );
+    drop(writing);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mdes_receiver::domain::command::{Action, Stage};
 use mdes_receiver::store::Desk as _;
-use mdes_receiver::store::desk::{CommandFilter, Ordered};
+use mdes_receiver::store::desk::{ClaimedCommand, CommandFilter, NewCommand, Ordered, Progress};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -20,6 +20,8 @@ promises!(
     a_newer_command_takes_the_place_of_older_ones_of_its_target,
     what_is_being_sent_keeps_its_place_until_its_lease_ends,
     of_commands_asked_for_at_once_the_last_alone_is_left,
+    who_takes_the_place_of_one_that_may_land_yet_knows_of_it,
+    who_takes_the_place_of_one_that_was_left_behind_knows_of_it,
     commands_are_paged_newest_first,
     a_merchant_may_query_them,
 );
@@ -162,6 +164,58 @@ async fn of_commands_asked_for_at_once_the_last_alone_is_left(database: Database
     assert_eq!(left.len(), 1, "{left:?}");
     let all = scene.memory.commands(&CommandFilter::default(), None, 100).await;
     assert_eq!(all.expect("the store answers").len(), 16);
+}
+
+async fn who_takes_the_place_of_one_that_may_land_yet_knows_of_it(database: Database) {
+    let scene = Scene::new(database).await;
+    let knows = async |new: &NewCommand| {
+        let kept = scene.memory.command(new.id).await.expect("the store answers");
+        kept.expect("it is kept").command.after_another
+    };
+    let unsent = suspend("A");
+    scene.ordered(&unsent).await;
+    let after_unsent = wanted(Action::Resume, "A");
+    assert!(!scene.ordered(&after_unsent).await.command.after_another);
+
+    let claimed = scene.claimed().await;
+    assert!(scene.progress(&until(sent_once(&claimed, Stage::Unknown), 60)).await);
+    let after_lost = suspend("A");
+    assert!(scene.ordered(&after_lost).await.command.after_another);
+    let inherits = wanted(Action::Resume, "A");
+    assert!(scene.ordered(&inherits).await.command.after_another);
+
+    let claimed = scene.claimed().await;
+    assert!(scene.progress(&sent_once(&claimed, Stage::Sent)).await);
+    let behind = suspend("A");
+    scene.ordered(&behind).await;
+    assert!(!knows(&behind).await, "the one before may end well");
+    assert!(!scene.progress(&sent_once(&claimed, Stage::Unknown)).await);
+    assert!(knows(&behind).await, "it did not, and is superseded now");
+
+    let other = suspend("B");
+    scene.ordered(&other).await;
+    assert!(!knows(&other).await, "it is about another token");
+}
+
+/// The same, where nobody lives to say what came of it.
+async fn who_takes_the_place_of_one_that_was_left_behind_knows_of_it(database: Database) {
+    let scene = Scene::new(database).await;
+    scene.ordered(&suspend("A")).await;
+    let claimed = scene.claimed().await;
+    assert!(scene.progress(&sent_once(&claimed, Stage::Sent)).await);
+    let behind = wanted(Action::Resume, "A");
+    scene.ordered(&behind).await;
+    scene.wait(60);
+    let next = scene.claimed().await;
+    assert_eq!(next.kept.command.id, behind.id);
+    assert!(next.kept.command.after_another);
+}
+
+/// It stands there, and was sent.
+fn sent_once(claimed: &ClaimedCommand, stage: Stage) -> Progress {
+    let mut progress = at_stage(claimed, stage);
+    progress.command.sends = 1;
+    progress
 }
 
 async fn commands_are_paged_newest_first(database: Database) {

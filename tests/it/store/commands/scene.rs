@@ -66,8 +66,18 @@ impl Scene {
         }
     }
 
+    /// Of each service so many.
     pub async fn claim(&self, limit: u32) -> Claims {
-        self.memory.claim(LEASE, limit).await.expect("the store answers")
+        let mut all = Claims::default();
+        for through in Service::ALL {
+            let claims = self.memory.claim(through, LEASE, limit).await;
+            let claims = claims.expect("the store answers");
+            all.claimed.extend(claims.claimed);
+            all.lapsed.extend(claims.lapsed);
+            all.more |= claims.more;
+            all.next_due = [all.next_due, claims.next_due].into_iter().flatten().min();
+        }
+        all
     }
 
     /// The one that there is to claim.
@@ -120,7 +130,7 @@ pub fn wanted(action: Action, reference: &str) -> NewCommand {
         },
         asked_by: "ana".to_owned(),
         idempotency_key: None,
-        needs_approval: false,
+        approve_within: None,
     }
 }
 
