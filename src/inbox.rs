@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::domain::id::{NotificationId, QuarantineId};
 use crate::domain::masked::Secret;
 use crate::domain::peer::Peer;
+use crate::domain::token::Manner;
 use crate::keys::Keys;
 use crate::mdes::{self, Read, Reading, Reason, Resting, Unreadable};
 use crate::store::{self, NewQuarantine, Outcome, Recorded, Recording, SealedBy, SharedStore};
@@ -207,7 +208,7 @@ impl Inbox {
             statements: notification.statements,
             unreadable,
             flags: notification.flags,
-            asked: None,
+            manner: Manner::Told,
         }
     }
 

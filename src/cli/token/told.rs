@@ -166,6 +166,7 @@ fn why(doubt: Doubt) -> &'static str {
         Doubt::WokeAfterDeactivation => "something else was said after DEACTIVATED, and not applied",
         Doubt::Unrecognized => "the status is one that we do not know",
         Doubt::NumberMissing => "the token's number changed and was not told",
+        Doubt::SeveralNetworkTokens => "several network tokens share this name: what is held is of the first of them",
         Doubt::Hinted => "somebody who cannot prove it said that something changed; it is being asked after",
     }
 }
