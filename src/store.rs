@@ -24,6 +24,7 @@ mod deliveries;
 pub mod desk;
 mod error;
 mod events;
+pub mod joined;
 pub mod linked;
 mod links;
 mod memory;
