@@ -17,6 +17,7 @@ use crate::domain::status::Status;
 use crate::domain::token::{Change, Manner, Token, Verdict};
 
 pub mod asking;
+pub mod assets;
 mod batch;
 mod bell;
 mod commands;
@@ -46,6 +47,7 @@ mod values;
 pub mod written;
 
 pub use asking::{Asking, SharedAsking};
+pub use assets::{Assets, SharedAssets};
 pub use desk::{Desk, SharedDesk};
 pub use memory::{Memory, open};
 pub use outbox::{Outbox, SharedOutbox};

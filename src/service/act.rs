@@ -13,6 +13,7 @@ use crate::config::settings::{Lifecycle, Settings};
 use crate::domain::command::Rules;
 use crate::http::tokenex::{self, Served};
 use crate::inbox::{self, Inbox};
+use crate::lifecycle::art::{Art, Gallery};
 use crate::lifecycle::desk::{Office, Throttle, Worker};
 use crate::lifecycle::{Learned, Listener, TokenService};
 use crate::mdes::client::Client;
@@ -52,6 +53,12 @@ impl Services {
     pub(super) fn reload(&self) -> Option<anyhow::Result<()>> {
         let mdes = self.mdes.as_ref()?;
         Some(mdes.reload().map_err(Into::into))
+    }
+
+    /// Card art, which MDES gives.
+    pub(super) fn art(&self, memory: &Arc<Memory>, clock: &Arc<dyn Clock>) -> Arc<Art> {
+        let gallery = self.mdes.clone().map(|mdes| mdes as Arc<dyn Gallery>);
+        Arc::new(Art::new(memory.clone(), gallery, clock.clone()))
     }
 
     /// TokenEx's contract, if anybody may use it and somebody carries it out.

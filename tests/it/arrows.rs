@@ -30,7 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tokenex", &["clock", "config", "domain", "lifecycle", "net::egress"]),
     (
         "mdes::client",
-        &["clock", "config", "domain", "lifecycle", "net::egress"],
+        &["clock", "config", "domain", "lifecycle", "net::egress", "store"],
     ),
     ("inbox::batch", &["clock", "domain", "store", "telemetry"]),
     (

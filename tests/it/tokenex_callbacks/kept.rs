@@ -9,14 +9,16 @@ use mdes_receiver::store::{NewQuarantine, SealedBy};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Ear, TOKEN, change, millis, table};
+use super::{Ear, SECRET, TOKEN, change, millis, table};
 use crate::support::Database;
+use crate::walk::leak::Logged;
 use crate::world::{Desk, World};
 
 promises!(
     a_notification_rests_sealed_by_us,
     what_cannot_be_read_is_in_quarantine_and_holds_no_token_in_clear,
     what_was_sealed_to_a_key_that_went_is_read_when_it_is_back,
+    neither_the_path_nor_a_token_is_seen_in_logs_and_metrics,
 );
 
 async fn a_notification_rests_sealed_by_us(database: Database) {
@@ -110,4 +112,25 @@ async fn redriven(world: &World, id: QuarantineId) -> Redriven {
     let entry = world.store().quarantine_entry(id).await.expect("the store answers");
     let entry = entry.expect("it is kept");
     world.service.inbox().redrive(&entry).await.expect("the store answers")
+}
+
+async fn neither_the_path_nor_a_token_is_seen_in_logs_and_metrics(database: Database) {
+    let logged = Logged::listen();
+    let ear = Ear::over(database).await;
+    ear.told(&change("m-1", "SUSPENDED", "SUSPENDED_BY_TR", &millis(5)))
+        .await;
+    let mut odd = change(TOKEN, TOKEN, TOKEN, TOKEN);
+    odd["note"] = TOKEN.into();
+    odd["networkTokenStateChangeNotification"]["tokenReferenceId"] = serde_json::Value::Null;
+    assert_eq!(ear.told(&odd).await.status, 200);
+    ear.posted("state", TOKEN.as_bytes().to_vec()).await;
+    ear.posted(TOKEN, b"{}".to_vec()).await;
+    let logs = logged.text();
+    for line in ["TokenEx callback", "hinted", "INVALID_JSON", "not their path"] {
+        assert!(logs.contains(line), "{line} is looked for in the right place");
+    }
+    for (place, text) in [("logs", logs), ("metrics", ear.0.service.metrics().text())] {
+        assert!(!text.contains(SECRET), "{place}: the path");
+        assert!(!text.contains(TOKEN), "{place}: the token");
+    }
 }
