@@ -6,3 +6,4 @@ pub mod callback;
 mod console;
 pub mod health;
 pub mod tokenex;
+pub mod tokenex_callbacks;

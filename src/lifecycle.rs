@@ -4,6 +4,7 @@
 //! It owns the port that the services fit ([`TokenService`]) and knows no wire. A command is on disk before it is sent;
 //! what nobody knows the end of is asked after, never sent again blindly.
 
+pub mod art;
 pub mod desk;
 pub mod ordering;
 pub mod throttle;

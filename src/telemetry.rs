@@ -60,6 +60,7 @@ struct Inner {
     handshakes: Family<Outcome, Counter>,
     connections: Gauge,
     notifications: Family<Outcome, Counter>,
+    tokenex_callbacks: Family<Outcome, Counter>,
     statements: Family<Outcome, Counter>,
     answer_seconds: Histogram,
     batch_size: Histogram,
@@ -88,6 +89,7 @@ impl Metrics {
             handshakes: Family::default(),
             connections: Gauge::default(),
             notifications: Family::default(),
+            tokenex_callbacks: Family::default(),
             statements: Family::default(),
             answer_seconds: seconds(),
             batch_size: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
@@ -166,6 +168,11 @@ impl Metrics {
             _ => self.0.history.refused.fetch_add(1, Ordering::Relaxed),
         };
         self.0.answer_seconds.observe(took.as_secs_f64());
+    }
+
+    /// One of TokenEx's own notifications was answered: `recorded`, `repeat`, or why not.
+    pub fn tokenex_callback(&self, outcome: &'static str) {
+        self.0.tokenex_callbacks.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// A statement was judged.
@@ -306,6 +313,8 @@ impl Inner {
         r.register("destination_breaker", text, self.breaker.clone());
         let text = "Commands by action, service and end: confirmed, refused, contradicted, or overdue on the way there";
         r.register("commands", text, self.commands.clone());
+        let text = "TokenEx's own notifications by outcome: recorded, repeat, or why not";
+        r.register("tokenex_callbacks", text, self.tokenex_callbacks.clone());
         let text = "Requests under /v1 by outcome: admitted, or why not; tokenex_… of the TokenEx contract";
         r.register("admin_requests", text, self.admin_requests.clone());
     }

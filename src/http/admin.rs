@@ -6,6 +6,7 @@
 
 mod admit;
 mod ask;
+mod assets;
 mod commands;
 mod cursor;
 mod deliveries;
@@ -38,6 +39,8 @@ use self::problem::Problem;
 use super::{console, health, tokenex};
 use crate::clock::Clock;
 use crate::config::settings::{Admin, Destination, Limits};
+use crate::domain::id::Namespace;
+use crate::lifecycle::art::Art;
 use crate::lifecycle::ordering::Offered;
 use crate::store::desk::SharedDesk;
 use crate::store::{SharedOutbox, SharedRoster, SharedStore};
@@ -52,6 +55,10 @@ pub struct AdminState {
     pub outbox: SharedOutbox,
     /// Its commands and links.
     pub desk: SharedDesk,
+    /// Card art.
+    pub art: Arc<Art>,
+    /// Whose word counts of a token that several know.
+    pub authority: Namespace,
     /// Who carries commands out.
     pub offered: Offered,
     /// Who may ask.

@@ -1,9 +1,10 @@
-//! MDES, asked: suspend, unsuspend, delete, getToken, searchTokens.
+//! MDES, asked: suspend, unsuspend, delete, getToken, searchTokens, getAsset.
 //!
-//! It fits the desk's port. Each call is one POST of JSON, signed; the bytes that are sent are the bytes that were
+//! It fits the desk's port. Each call but getAsset is one POST of JSON, all are signed; the bytes that are sent are the bytes that were
 //! hashed. It retries nothing: what its answers mean is for `heard`, what follows from them for the desk.
 
 mod ask;
+mod asset;
 mod heard;
 mod words;
 
@@ -27,7 +28,7 @@ use crate::clock::{Clock, new_id};
 use crate::config::settings;
 use crate::domain::command::{Seen, Service, Target};
 use crate::lifecycle::{Looked, Reply, Request, TokenService, Trouble};
-use crate::net::egress::{self, BadSetting, Limits, Resolver, System};
+use crate::net::egress::{self, BadSetting, Limits, Resolver, Response, System};
 
 /// What is read of an answer; a token with its card's art takes about 3 KiB, and an answer has ten at most.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
@@ -127,31 +128,34 @@ impl Client {
     }
 
     async fn post(&self, path: &str, body: &Value) -> Result<Heard, Unheard> {
-        let request = self.signed(path, Bytes::from(body.to_string()));
-        let request = request.map_err(|why| Unheard::Unsent(trouble(why)))?;
         let limits = Limits {
             total: self.settings.egress.total,
             body_bytes_max: ANSWER_BYTES_MAX,
         };
-        match self.egress.send(request, limits).await {
-            Ok(response) => Ok(Heard::of(&response)),
-            Err(error) => {
-                let failed = trouble(format!("MDES: {error}"));
-                Err(match error.may_have_arrived() {
-                    true => Unheard::Lost(failed),
-                    false => Unheard::Unsent(failed),
-                })
-            }
-        }
+        let body = Bytes::from(body.to_string());
+        let response = self.send(Method::POST, path, body, limits).await?;
+        Ok(Heard::of(&response))
     }
 
-    fn signed(&self, path: &str, body: Bytes) -> Result<egress::Request, String> {
+    async fn send(&self, method: Method, path: &str, body: Bytes, limits: Limits) -> Result<Response, Unheard> {
+        let request = self.signed(method, path, body);
+        let request = request.map_err(|why| Unheard::Unsent(trouble(why)))?;
+        self.egress.send(request, limits).await.map_err(|error| {
+            let failed = trouble(format!("MDES: {error}"));
+            match error.may_have_arrived() {
+                true => Unheard::Lost(failed),
+                false => Unheard::Unsent(failed),
+            }
+        })
+    }
+
+    fn signed(&self, method: Method, path: &str, body: Bytes) -> Result<egress::Request, String> {
         let address = format!("{}{path}", self.settings.url.expose());
         let url = Url::parse(&address).map_err(|error| format!("key `lifecycle.mdes.url`: {error}"))?;
         let target = egress::Target::parse(url.as_str()).map_err(|error| error.to_string())?;
         let nonce = nonce()?;
         let signed = Signed {
-            method: "POST",
+            method: method.as_str(),
             url: &url,
             body: &body,
             nonce: &nonce,
@@ -164,11 +168,13 @@ impl Client {
         authorization.set_sensitive(true);
         let mut headers = HeaderMap::with_capacity(6);
         headers.insert(AUTHORIZATION, authorization);
-        headers.insert(CONTENT_TYPE, JSON);
+        if method != Method::GET {
+            headers.insert(CONTENT_TYPE, JSON);
+        }
         headers.insert(ACCEPT, JSON);
         headers.insert(USER_AGENT, NAME);
         Ok(egress::Request {
-            method: Method::POST,
+            method,
             target: Arc::new(target),
             headers,
             body,

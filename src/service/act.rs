@@ -13,6 +13,7 @@ use crate::config::settings::{Lifecycle, Settings};
 use crate::domain::command::{Rules, Service};
 use crate::http::tokenex::{self, Served};
 use crate::inbox::{self, Inbox};
+use crate::lifecycle::art::{Art, Gallery};
 use crate::lifecycle::desk::{Office, Worker};
 use crate::lifecycle::throttle::Throttled;
 use crate::lifecycle::{Learned, Listener, TokenService};
@@ -71,6 +72,12 @@ impl Services {
         let mdes = self.mdes.iter();
         let mdes = mdes.map(|mdes| ("lifecycle.mdes", mdes.reload().map_err(Into::into)));
         tokenex.chain(mdes).collect()
+    }
+
+    /// Card art, which MDES gives.
+    pub(super) fn art(&self, memory: &Arc<Memory>, clock: &Arc<dyn Clock>) -> Arc<Art> {
+        let gallery = self.mdes.clone().map(|mdes| mdes as Arc<dyn Gallery>);
+        Arc::new(Art::new(memory.clone(), gallery, clock.clone()))
     }
 
     /// TokenEx's contract, if anybody may use it and somebody carries it out.

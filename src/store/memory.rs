@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
+use super::assets::{self, Assets, Medium};
 use super::bell::Bell;
 use super::deliveries::Act;
 use super::desk::{Approved, Claims, CommandFilter, Desk, KeptCommand, Link, NewCommand, Ordered, Progress, Step};
@@ -28,7 +29,7 @@ use super::{
 use crate::clock::Clock;
 use crate::config::settings;
 use crate::domain::command::Service;
-use crate::domain::id::{CommandId, DeliveryId, NotificationId, QuarantineId, TokenReference};
+use crate::domain::id::{CommandId, DeliveryId, Namespace, NotificationId, QuarantineId, TokenReference};
 use crate::domain::notification::Windows;
 use crate::domain::token::Registration;
 
@@ -486,4 +487,27 @@ impl Desk for Memory {
 
 fn page(limit: u32) -> i64 {
     limit.clamp(1, PAGE_MAX).into()
+}
+
+#[async_trait]
+impl Assets for Memory {
+    async fn medium(&self, namespace: Namespace, id: &str, place: u32) -> Result<Option<Medium>, Error> {
+        self.read(async |session| assets::medium(session, namespace, id, place).await)
+            .await
+    }
+
+    async fn holds_asset(&self, namespace: Namespace, id: &str) -> Result<bool, Error> {
+        self.read(async |session| assets::holds(session, namespace, id).await)
+            .await
+    }
+
+    async fn keep_asset(&self, namespace: Namespace, id: &str, media: &[Medium]) -> Result<(), Error> {
+        let now = self.clock.now();
+        self.write(async |session| assets::keep(session, namespace, id, media, now).await)
+            .await
+    }
+
+    async fn names_asset(&self, id: &str) -> Result<bool, Error> {
+        self.read(async |session| assets::is_named(session, id).await).await
+    }
 }

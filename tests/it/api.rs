@@ -3,6 +3,7 @@
 pub mod caller;
 
 mod admit;
+mod assets;
 mod commands;
 mod deliveries;
 mod docs;

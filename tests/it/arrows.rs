@@ -18,7 +18,11 @@ const ARROWS: &[(&str, &[&str])] = &[
         "delivery",
         &["clock", "config", "domain", "net::egress", "store", "telemetry"],
     ),
-    ("inbox", &["clock", "domain", "keys", "mdes", "store"]),
+    ("tokenex::notice", &["domain"]),
+    (
+        "inbox",
+        &["clock", "domain", "keys", "mdes", "store", "tokenex::notice"],
+    ),
     (
         "lifecycle",
         &["clock", "config", "domain", "inbox", "store", "telemetry"],
@@ -26,7 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tokenex", &["clock", "config", "domain", "lifecycle", "net::egress"]),
     (
         "mdes::client",
-        &["clock", "config", "domain", "lifecycle", "net::egress"],
+        &["clock", "config", "domain", "lifecycle", "net::egress", "store"],
     ),
     ("inbox::batch", &["clock", "domain", "store", "telemetry"]),
     (

@@ -5,7 +5,7 @@ mod balancer;
 mod bounds;
 mod crowd;
 mod kept;
-mod leak;
+pub mod leak;
 mod odd;
 mod payload;
 mod reload;

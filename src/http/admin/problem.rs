@@ -95,7 +95,7 @@ impl Problem {
     /// No such path.
     pub fn no_such_path() -> Self {
         let detail = "there are /v1/tokens, /v1/tokens/export, /v1/events, /v1/events/stream, /v1/commands, /v1/links, \
-                      /v1/deliveries and /v1/destinations";
+                      /v1/assets, /v1/deliveries and /v1/destinations";
         Problem::new(StatusCode::NOT_FOUND, "no-such-path", "no such path", detail)
     }
 
@@ -157,6 +157,13 @@ impl Problem {
         let detail =
             "it was never registered, and nothing was heard of it: `GET /v1/tokens` shows those that are known";
         Problem::new(StatusCode::NOT_FOUND, "unknown-token", "unknown token", detail)
+    }
+
+    /// No asset of that id, or no medium at that place of it.
+    pub fn unknown_asset() -> Self {
+        let detail = "no token's card art names such an asset, it has no medium at that place, MDES has none, or \
+                      `[lifecycle.mdes]` is not there to give it";
+        Problem::new(StatusCode::NOT_FOUND, "unknown-asset", "unknown asset", detail)
     }
 
     /// No destination of that name.

@@ -14,7 +14,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::admit::{Door, admit};
 use super::problem::Problem;
-use super::{AdminState, commands, deliveries, destinations, events, export, links, stream, tokens};
+use super::{AdminState, assets, commands, deliveries, destinations, events, export, links, stream, tokens};
 use crate::config::settings::{Destination, Limits};
 use crate::http::body::Room;
 
@@ -70,6 +70,7 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(state: AdminState) -> Rou
         .route("/commands/{id}/approve", post(commands::approve))
         .route("/commands/{id}/withdraw", post(commands::withdraw))
         .route("/links", get(links::list).post(links::join).delete(links::part))
+        .route("/assets/{id}", get(assets::show))
         .route("/events", get(events::page))
         .route("/events/stream", get(stream::follow))
         .route("/events/replay", post(events::replay))

@@ -4,12 +4,13 @@ use serde_json::{Value, json};
 
 use super::caller::{Caller, Reply};
 use crate::support::Database;
-use crate::world::World;
+use crate::world::{Desk, World, statement};
 
 promises!(
     names_are_joined_once_and_parted_once,
     a_list_of_links_is_joined_whole_or_not_at_all,
     a_page_of_links_goes_on_where_it_ended,
+    a_token_shows_how_those_stand_that_links_join_to_it_and_whose_word_counts,
 );
 
 fn link(n: u32) -> Value {
@@ -96,5 +97,49 @@ async fn a_page_of_links_goes_on_where_it_ended(database: Database) {
     assert_eq!(
         operator.get("/v1/links?after=nonsense").await.problem(),
         "404 unknown-cursor"
+    );
+}
+
+async fn a_token_shows_how_those_stand_that_links_join_to_it_and_whose_word_counts(database: Database) {
+    let world = Desk::over(database).set("lifecycle.authority", "tokenex").open().await;
+    world.ready().await;
+    world
+        .told("r-1", &statement("DM4MMC1", "SUSPENDED", "2026-11-02T09:15:03Z"))
+        .await;
+    let operator = Caller::operator(&world).await;
+    operator
+        .post(
+            "/v1/tokens",
+            &json!({"namespace": "tokenex", "reference": "5204730000001201"}),
+        )
+        .await;
+    let alone = operator.get("/v1/tokens/DM4MMC1").await.json();
+    assert_eq!((&alone["links"], &alone["authority"]), (&json!([]), &json!(true)));
+
+    operator.post("/v1/links", &link(1)).await;
+    let joined = operator.get("/v1/tokens/DM4MMC1").await.json();
+    let mut other = link(1);
+    other["namespace"] = json!("tokenex");
+    other["status"] = json!(null);
+    other["provisional"] = json!(false);
+    other["authority"] = json!(true);
+    assert_eq!(
+        (&joined["links"], &joined["authority"]),
+        (&json!([other]), &json!(false))
+    );
+    assert_eq!(joined["status"], "SUSPENDED");
+
+    let back = operator
+        .get("/v1/tokens/5204730000001201?namespace=tokenex")
+        .await
+        .json();
+    assert_eq!(
+        (&back["authority"], &back["status"]),
+        (&json!(true), &json!(null)),
+        "nothing is merged"
+    );
+    assert_eq!(
+        (&back["links"][0]["status"], &back["links"][0]["authority"]),
+        (&json!("SUSPENDED"), &json!(false))
     );
 }

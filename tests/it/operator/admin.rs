@@ -9,9 +9,10 @@ use axum::http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use mdes_receiver::clock::{ManualClock, SystemClock};
 use mdes_receiver::config::settings::Admin;
-use mdes_receiver::domain::id::{NotificationId, QuarantineId, TokenReference};
+use mdes_receiver::domain::id::{Namespace, NotificationId, QuarantineId, TokenReference};
 use mdes_receiver::domain::notification::Windows;
 use mdes_receiver::http::admin::{self, AdminState};
+use mdes_receiver::lifecycle::art::Art;
 use mdes_receiver::lifecycle::ordering::Offered;
 use mdes_receiver::store::{
     Error, KeptNotification, KeptQuarantine, KeptStatement, KeptToken, Migrated, NewQuarantine, QuarantineFilter,
@@ -46,6 +47,8 @@ async fn pages(mood: Mood, listen: &str, stopping: CancellationToken) -> Router 
         store: Arc::new(OnlyReady(mood)),
         outbox: nobody_asks.clone(),
         desk: nobody_asks.clone(),
+        art: Arc::new(Art::new(nobody_asks.clone(), None, Arc::new(SystemClock))),
+        authority: Namespace::Mdes,
         offered: Offered::default(),
         roster: nobody_asks,
         destinations: Arc::new([]),

@@ -19,7 +19,7 @@ const TOKENS: &str = "DM4MMC0000000001";
 
 /// Everything that anything in this process logs, at whatever level.
 #[derive(Clone, Default)]
-struct Logged(Arc<Mutex<Vec<u8>>>);
+pub struct Logged(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Logged {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -42,7 +42,7 @@ impl MakeWriter<'_> for Logged {
 
 impl Logged {
     /// Listens from now on, to all threads.
-    fn listen() -> Self {
+    pub fn listen() -> Self {
         let logged = Logged::default();
         let lines = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_ansi(false);
         let set = tracing::subscriber::set_global_default(lines.with_writer(logged.clone()).finish());
@@ -50,7 +50,7 @@ impl Logged {
         logged
     }
 
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().expect("no one panics while holding it")).into_owned()
     }
 }
