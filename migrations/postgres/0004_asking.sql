@@ -21,7 +21,7 @@ create table questions (
 -- Room for a row's next version on its own page.
 with (fillfactor = 70);
 
-create index questions_due on questions (namespace, due_at);
+create index questions_due on questions (namespace, due_at, token_unique_reference);
 create index questions_given_up on questions (namespace, token_unique_reference) where given_up;
 
 comment on table questions is 'The tokens that are in doubt and asked after, each until the doubt is gone';

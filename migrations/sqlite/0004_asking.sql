@@ -16,7 +16,7 @@ create table questions (
   primary key (namespace, token_unique_reference)
 ) strict, without rowid;
 
-create index questions_due on questions (namespace, due_at);
+create index questions_due on questions (namespace, due_at, token_unique_reference);
 create index questions_given_up on questions (namespace, token_unique_reference) where given_up;
 
 create table reconciles (

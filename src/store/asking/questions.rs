@@ -149,35 +149,34 @@ impl Met {
     }
 }
 
-/// The token is read as it stands; who records holds its row, and is not waited for.
+/// The token is read as it stands; who records holds its row, and is not waited for. It is looked up for each
+/// question: for a join a planner that believes the tables to be empty goes through all tokens.
 const DUE: Sql = Sql {
     postgres: "\
--- claim_questions: those of a namespace that are due, the longest due first, with their tokens
-select
-  questions.namespace, questions.token_unique_reference, asks, claim, due_at,
-  case when provisional then state end as state
+-- claim_questions: those of a namespace that are due, the longest due first, with their tokens if in doubt still
+select namespace, token_unique_reference, asks, claim, due_at, (
+  select state from tokens
+  where tokens.namespace = questions.namespace
+    and tokens.token_unique_reference = questions.token_unique_reference
+    and provisional) as state
 from questions
-left join tokens
-  on tokens.namespace = questions.namespace
-  and tokens.token_unique_reference = questions.token_unique_reference
-where questions.namespace = $1
+where namespace = $1
   and due_at <= $2
-order by due_at, questions.token_unique_reference
+order by due_at, token_unique_reference
 limit $3
 for update of questions skip locked
 ",
     sqlite: "\
--- claim_questions: those of a namespace that are due, the longest due first, with their tokens
-select
-  questions.namespace, questions.token_unique_reference, asks, claim, due_at,
-  case when provisional then state end as state
+-- claim_questions: those of a namespace that are due, the longest due first, with their tokens if in doubt still
+select namespace, token_unique_reference, asks, claim, due_at, (
+  select state from tokens
+  where tokens.namespace = questions.namespace
+    and tokens.token_unique_reference = questions.token_unique_reference
+    and provisional) as state
 from questions
-left join tokens
-  on tokens.namespace = questions.namespace
-  and tokens.token_unique_reference = questions.token_unique_reference
-where questions.namespace = $1
+where namespace = $1
   and due_at <= $2
-order by due_at, questions.token_unique_reference
+order by due_at, token_unique_reference
 limit $3
 ",
 };
@@ -396,15 +395,14 @@ pub(in crate::store) async fn settle(
 const GIVEN_UP: Sql = Sql::same(
     "\
 -- questions: a page of those that were given up
-select
-  questions.namespace, questions.token_unique_reference, doubts, asks, finding, why, given_up, opened_at, due_at
+select namespace, token_unique_reference, asks, finding, why, given_up, opened_at, due_at, (
+  select doubts from tokens
+  where tokens.namespace = questions.namespace
+    and tokens.token_unique_reference = questions.token_unique_reference) as doubts
 from questions
-left join tokens
-  on tokens.namespace = questions.namespace
-  and tokens.token_unique_reference = questions.token_unique_reference
 where given_up
-  and (questions.namespace, questions.token_unique_reference) > ($1, $2)
-order by questions.namespace, questions.token_unique_reference
+  and (namespace, token_unique_reference) > ($1, $2)
+order by namespace, token_unique_reference
 limit $3
 ",
 );
@@ -412,15 +410,14 @@ limit $3
 const GOING_ON: Sql = Sql::same(
     "\
 -- questions: a page of those that go on
-select
-  questions.namespace, questions.token_unique_reference, doubts, asks, finding, why, given_up, opened_at, due_at
+select namespace, token_unique_reference, asks, finding, why, given_up, opened_at, due_at, (
+  select doubts from tokens
+  where tokens.namespace = questions.namespace
+    and tokens.token_unique_reference = questions.token_unique_reference) as doubts
 from questions
-left join tokens
-  on tokens.namespace = questions.namespace
-  and tokens.token_unique_reference = questions.token_unique_reference
 where not given_up
-  and (questions.namespace, questions.token_unique_reference) > ($1, $2)
-order by questions.namespace, questions.token_unique_reference
+  and (namespace, token_unique_reference) > ($1, $2)
+order by namespace, token_unique_reference
 limit $3
 ",
 );

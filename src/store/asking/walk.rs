@@ -14,6 +14,12 @@ const WALK_MAX: i64 = 5_000;
 /// Counting walks no further.
 const COUNT_MAX: u64 = 1_000_000;
 
+/// A planner that does not know yet how full the table is would gather all tokens first, and sort them then.
+const IN_ORDER: &str = "\
+-- to_ask: until the end of this transaction, along the index
+select set_config('enable_bitmapscan', 'off', true)
+";
+
 /// What was received is looked up for each token: for `exists` a planner might go through all there ever was.
 const PAGE: Sql = Sql::same(
     "\
@@ -84,7 +90,7 @@ row! {
 }
 
 impl FitRow {
-    fn to_ask(self, namespace: Namespace) -> Result<ToAsk, Error> {
+    fn token(self, namespace: Namespace) -> Result<ToAsk, Error> {
         let reference = TokenReference {
             namespace,
             reference: self.token_unique_reference,
@@ -102,6 +108,14 @@ impl FitRow {
     }
 }
 
+/// On SQLite the tokens stand in their order.
+async fn in_order(session: &mut Session) -> Result<(), Error> {
+    if let Session::Postgres(connection) = session {
+        sqlx::query(IN_ORDER).execute(connection).await?;
+    }
+    Ok(())
+}
+
 /// The next tokens that a reconcile asks about; see [`super::Asking::to_ask`].
 pub(in crate::store) async fn page(
     session: &mut Session,
@@ -109,6 +123,7 @@ pub(in crate::store) async fn page(
     after: Option<&TokenReference>,
     limit: i64,
 ) -> Result<Asked, Error> {
+    in_order(session).await?;
     let since = which.since.map(Stamp);
     let mut asked = Asked::default();
     for (namespace, after) in sorted(&which.namespaces, after) {
@@ -116,7 +131,7 @@ pub(in crate::store) async fn page(
         let name = namespace.as_str();
         let rows: Vec<FitRow> = fetch!(session, PAGE, name, after, WALK_MAX, since, left)?;
         let is_full = rows.len() as i64 == left;
-        let fitting = rows.into_iter().map(|row| row.to_ask(namespace));
+        let fitting = rows.into_iter().map(|row| row.token(namespace));
         asked.tokens.extend(fitting.collect::<Result<Vec<_>, _>>()?);
         if is_full {
             asked.next = asked.tokens.last().map(|last| last.token.reference.clone());
@@ -149,6 +164,7 @@ impl Count {
 
 /// Counts on, over as many tokens as one look walks.
 pub(in crate::store) async fn count_on(session: &mut Session, which: &Scope, count: &Count) -> Result<Count, Error> {
+    in_order(session).await?;
     let since = which.since.map(Stamp);
     let mut on = Count {
         fitting: count.fitting,

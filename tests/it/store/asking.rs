@@ -2,6 +2,7 @@
 
 mod findings;
 mod gaps;
+mod plans;
 mod presence;
 mod questions;
 mod reconciles;
