@@ -8,6 +8,7 @@ mod api;
 mod arrows;
 mod batch;
 mod deliver;
+mod deploy;
 mod door;
 mod egress;
 mod envelope;
