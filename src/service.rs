@@ -6,6 +6,7 @@
 mod act;
 mod changes;
 mod deliver;
+mod notify;
 mod reload;
 mod upkeep;
 
@@ -20,6 +21,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use self::notify::Supervisor;
 use crate::clock::{Clock, new_id};
 use crate::config::settings::Settings;
 use crate::domain::notification::Windows;
@@ -40,7 +42,7 @@ use crate::telemetry::Metrics;
 use act::Services;
 use reload::Reloadable;
 pub use reload::Reread;
-use upkeep::{Preparation, measure, prepare, redrive_for_ever};
+use upkeep::{Preparation, begin, measure, prepare, redrive_for_ever};
 
 /// Bodies that wait for their commit, all together; past it 503.
 const QUEUE_BYTES_MAX: usize = 256 << 20;
@@ -104,6 +106,7 @@ impl Service {
         let office = services.office(&settings, &inbox, &memory, &clock, &metrics);
         act::start(office, &outbox, span, &mut workers);
         let reloadable = Reloadable {
+            supervisor: Supervisor::from_env(),
             door,
             destinations,
             services,
@@ -115,14 +118,12 @@ impl Service {
         };
         let (is_unfit, unfit) = oneshot::channel();
         let redriver = redrive_for_ever(inbox.clone(), new_keys, settings.callback.limits.answer);
-        let then = async move {
-            store_is_there.cancel();
-            redriver.await;
-        };
+        let then = begin(store_is_there, redriver);
         let helpers = vec![
             tokio::spawn(prepare(preparation(&settings, &memory), is_unfit, then)),
             tokio::spawn(measure(memory, clock, metrics.clone(), there.clone())),
             tokio::spawn(async move { outbox.listen().await }),
+            tokio::spawn(reloadable.supervisor.clone().attend(there.clone(), stop.clone())),
             tokio::spawn(reloadable.run()?),
         ];
         tracing::info!(callback = %callback_address, admin = %admin_address, "listening");

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod metrics;
+mod unit;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
