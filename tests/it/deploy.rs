@@ -1,12 +1,16 @@
 //! `deploy/` and the documents for who runs it: read by the programs that will read them, and held against ours.
 
 mod alerts;
+mod compose;
+mod kubernetes;
 mod metrics;
 mod unit;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use mdes_receiver::config;
+use mdes_receiver::config::settings::Settings;
 use serde_json::Value;
 
 /// A path of the repository.
@@ -41,4 +45,10 @@ fn ran(command: &mut Command) -> String {
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}\n{said}{complaint}");
     said
+}
+
+/// A configuration of the repository, resolved, with this store.
+fn configured(name: &str, store: &str) -> Settings {
+    let env = [("STORE_URL".to_owned(), store.to_owned())];
+    config::load(Some(&path(name)), &[], env).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
