@@ -2,6 +2,7 @@
 
 mod alerts;
 mod compose;
+mod dashboard;
 mod kubernetes;
 mod metrics;
 mod unit;
