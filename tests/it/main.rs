@@ -6,6 +6,7 @@ mod support;
 mod act;
 mod api;
 mod arrows;
+mod balancers;
 mod batch;
 mod deliver;
 mod deploy;
