@@ -5,6 +5,7 @@ mod compose;
 mod dashboard;
 mod kubernetes;
 mod metrics;
+mod threats;
 mod unit;
 
 use std::path::{Path, PathBuf};
