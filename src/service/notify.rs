@@ -155,4 +155,19 @@ mod tests {
         assert_eq!(alive_every_by(&[("WATCHDOG_USEC", "0")]), None);
         assert_eq!(alive_every_by(&[]), None);
     }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_name_behind_an_at_sign_is_one_of_linux_s_own() {
+        use std::os::linux::net::SocketAddrExt;
+        let name = format!("mdes-receiver-test-{}", std::process::id());
+        let socket = SocketAddr::from_abstract_name(&name).and_then(|name| UnixDatagram::bind_addr(&name));
+        let socket = socket.expect("nobody else has this name");
+        let link = Link::to(OsStr::new(&format!("@{name}"))).expect("a socket to speak by");
+        link.say("READY=1");
+        socket.set_nonblocking(true).expect("a socket");
+        let mut heard = [0; 16];
+        let length = socket.recv(&mut heard).expect("it was said before");
+        assert_eq!(&heard[..length], b"READY=1");
+    }
 }
