@@ -6,6 +6,7 @@
 mod act;
 mod changes;
 mod deliver;
+mod notify;
 mod overhear;
 mod reload;
 mod upkeep;
@@ -21,6 +22,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use self::notify::Supervisor;
 use crate::clock::{Clock, new_id};
 use crate::config::settings::Settings;
 use crate::domain::notification::Windows;
@@ -42,7 +44,7 @@ use act::Services;
 use overhear::Ear;
 use reload::Reloadable;
 pub use reload::Reread;
-use upkeep::{Preparation, measure, prepare, redrive_for_ever};
+use upkeep::{Preparation, begin, measure, prepare, redrive_for_ever};
 
 /// Bodies that wait for their commit, all together; past it 503.
 const QUEUE_BYTES_MAX: usize = 256 << 20;
@@ -109,6 +111,7 @@ impl Service {
         let office = services.office(&settings, &inbox, &memory, &clock, &metrics);
         act::start(office, &outbox, span, &mut workers);
         let reloadable = Reloadable {
+            supervisor: Supervisor::from_env(),
             door,
             destinations,
             services,
@@ -121,11 +124,12 @@ impl Service {
         };
         let (is_unfit, unfit) = oneshot::channel();
         let redriver = redrive_for_ever(inbox.clone(), new_keys, settings.callback.limits.answer);
-        let then = once_there(store_is_there, redriver);
+        let then = begin(store_is_there, redriver);
         let helpers = vec![
             tokio::spawn(prepare(preparation(&settings, &memory), is_unfit, then)),
             tokio::spawn(measure(memory, clock, metrics.clone(), there.clone())),
             tokio::spawn(async move { outbox.listen().await }),
+            tokio::spawn(reloadable.supervisor.clone().attend(there.clone(), stop.clone())),
             tokio::spawn(reloadable.run()?),
         ];
         tracing::info!(callback = %callback_address, admin = %admin_address, "listening");
@@ -215,12 +219,6 @@ pub fn inbox(settings: &Settings, store: SharedStore, clock: Arc<dyn Clock>) -> 
 fn inbox_over(settings: &Settings, keys: Arc<Keys>, store: SharedStore, batch: Batch, clock: Arc<dyn Clock>) -> Inbox {
     let inbox = Inbox::new(keys, store, batch, reading(settings), clock, new_id);
     inbox.heeding(overhear::manner(settings))
-}
-
-/// What waited for the store begins; then what comes after.
-async fn once_there(store_is_there: CancellationToken, then: impl Future<Output = ()>) {
-    store_is_there.cancel();
-    then.await;
 }
 
 /// The two ports, taken; nobody is served yet.

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use super::act::Services;
 use super::changes::Changes;
+use super::notify::Supervisor;
 use crate::config::settings::KeyFile;
 use crate::delivery::Destination;
 use crate::keys::Keys;
@@ -23,6 +24,7 @@ pub struct Reread {
 
 /// What can be read again while running.
 pub(super) struct Reloadable {
+    pub supervisor: Supervisor,
     pub door: Arc<DoorTls>,
     pub admin: Option<Arc<ServerTls>>,
     /// Of the listener for TokenEx's own notifications.
@@ -45,7 +47,7 @@ impl Reloadable {
         Ok(async move {
             loop {
                 changes.next().await;
-                self.reload();
+                self.supervisor.while_reloading(|| self.reload());
                 let files = self.files();
                 if files != watched
                     && let Ok(anew) = Changes::of(&files)

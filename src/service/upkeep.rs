@@ -74,6 +74,12 @@ impl Preparation {
     }
 }
 
+/// Tells that the store is there, and does what waited for it.
+pub(super) async fn begin(store_is_there: CancellationToken, what_waited: impl Future<Output = ()>) {
+    store_is_there.cancel();
+    what_waited.await;
+}
+
 /// Redrives what newer keys may open: now, whenever the keys were read again, and once more when all that was
 /// under way with the keys of before has `settled` in quarantine.
 pub(super) async fn redrive_for_ever(inbox: Arc<Inbox>, new_keys: Arc<Notify>, settled: Duration) {

@@ -8,4 +8,5 @@ mod interop;
 pub mod process;
 mod readme;
 mod signals;
+mod supervisor;
 pub mod traffic;

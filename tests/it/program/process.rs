@@ -143,10 +143,17 @@ impl Program {
 
     /// Starts the receiver on this desk, and waits for its doors, not for its store.
     pub async fn start(desk: &Desk) -> Self {
+        Program::start_with(desk, &[]).await
+    }
+
+    /// The same, with these in its environment.
+    pub async fn start_with(desk: &Desk, env: &[(&str, &str)]) -> Self {
         let began = Instant::now();
         let config = config_file(desk);
-        let args = ["--config", text(&config), "serve"];
-        let process = Process::start(config.parent().expect("it is in a folder"), &args);
+        let mut command = command(&["--config", text(&config), "serve"]);
+        command.current_dir(config.parent().expect("it is in a folder"));
+        command.stdin(Stdio::null()).envs(env.iter().copied());
+        let process = Process::of(command);
         let listening = |line: &str| {
             let event = event(line).filter(|event| event["message"] == "listening")?;
             let address = |key: &str| event[key].as_str()?.parse().ok();
