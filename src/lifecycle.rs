@@ -6,6 +6,7 @@
 
 pub mod desk;
 pub mod ordering;
+pub mod throttle;
 
 use std::fmt;
 

@@ -7,7 +7,6 @@
 
 mod case;
 mod held;
-mod throttle;
 mod told;
 
 use std::sync::Arc;
@@ -18,7 +17,6 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::case::Case;
-pub use self::throttle::Throttle;
 use super::{Listener, TokenService};
 use crate::clock::Clock;
 use crate::domain::command::{Rules, Service};
@@ -43,8 +41,8 @@ pub struct Office {
     pub desk: SharedDesk,
     /// The tokens.
     pub store: SharedStore,
-    /// Who carries them out, with how often each may be called.
-    pub services: Vec<(Arc<dyn TokenService>, Throttle)>,
+    /// Who carries them out.
+    pub services: Vec<Arc<dyn TokenService>>,
     /// Who takes in what they say.
     pub listener: Arc<dyn Listener>,
     /// How long and how often.
@@ -75,8 +73,8 @@ impl Office {
         }
     }
 
-    fn service(&self, service: Service) -> Option<&(Arc<dyn TokenService>, Throttle)> {
-        self.services.iter().find(|(one, _)| one.service() == service)
+    fn service(&self, service: Service) -> Option<&Arc<dyn TokenService>> {
+        self.services.iter().find(|one| one.service() == service)
     }
 }
 

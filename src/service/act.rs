@@ -13,7 +13,8 @@ use crate::config::settings::{Lifecycle, Settings};
 use crate::domain::command::Rules;
 use crate::http::tokenex::{self, Served};
 use crate::inbox::{self, Inbox};
-use crate::lifecycle::desk::{Office, Throttle, Worker};
+use crate::lifecycle::desk::{Office, Worker};
+use crate::lifecycle::throttle::Throttled;
 use crate::lifecycle::{Learned, Listener, TokenService};
 use crate::mdes::client::Client;
 use crate::store::{Memory, SharedOutbox};
@@ -23,7 +24,10 @@ use crate::tokenex::client::TokenEx;
 /// Who carries out what is wanted of a token.
 #[derive(Clone, Default)]
 pub(super) struct Services {
+    /// For commands.
     all: Vec<Arc<dyn TokenService>>,
+    /// The same, for questions that no command hangs by: at the same rate.
+    asked: Vec<Arc<dyn TokenService>>,
     /// The one that lives on files.
     mdes: Option<Arc<Client>>,
 }
@@ -33,14 +37,21 @@ impl Services {
     pub(super) fn load(settings: &Lifecycle, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
         let mut services = Services::default();
         if let Some(tokenex) = &settings.tokenex {
-            services.all.push(Arc::new(TokenEx::load(tokenex, clock.clone())?));
+            services.add(Arc::new(TokenEx::load(tokenex, clock.clone())?), settings);
         }
         if let Some(mdes) = &settings.mdes {
             let mdes = Arc::new(Client::load(mdes, clock.clone())?);
-            services.all.push(mdes.clone());
+            services.add(mdes.clone(), settings);
             services.mdes = Some(mdes);
         }
         Ok(services)
+    }
+
+    /// Whoever calls it waits for a turn in the one line of it.
+    fn add(&mut self, service: Arc<dyn TokenService>, settings: &Lifecycle) {
+        let throttled = Throttled::new(service, settings.desk.calls_per_second);
+        self.asked.push(Arc::new(throttled.for_questions()));
+        self.all.push(Arc::new(throttled));
     }
 
     /// The files that they live on.
@@ -67,7 +78,7 @@ impl Services {
         let through = tokenex::through(lifecycle)?;
         (!lifecycle.clients.is_empty()).then(|| Served {
             desk: memory.clone(),
-            looks: Arc::new(self.all.clone()),
+            looks: Arc::new(self.asked.clone()),
             through,
             clients: lifecycle.clients.clone(),
             contract: lifecycle.contract,
@@ -88,11 +99,10 @@ impl Services {
         metrics: &Metrics,
     ) -> Option<Arc<Office>> {
         let desk = settings.lifecycle.desk;
-        let throttled = |one: &Arc<dyn TokenService>| (one.clone(), Throttle::new(desk.calls_per_second));
         let office = Office {
             desk: memory.clone(),
             store: memory.clone(),
-            services: self.all.iter().map(throttled).collect(),
+            services: self.all.clone(),
             listener: inbox.clone(),
             rules: Rules {
                 confirm_within: desk.confirm_within,

@@ -12,12 +12,13 @@ use super::held::{Held, is_one_of_several, named};
 use super::told::told;
 use crate::domain::command::{Because, Command, Heard, Next, Order, Seen, Service, Stage, Then};
 use crate::domain::id::TokenReference;
+use crate::lifecycle::throttle::COMMAND_WAITS_MAX;
 use crate::lifecycle::{Learned, Looked, Reply, Request, Trouble};
 use crate::store;
 use crate::store::desk::{ClaimedCommand, Progress};
 
-/// A service's client has a deadline of its own; this one is for the lease's sake.
-const CALL_MAX: Duration = Duration::from_secs(20);
+/// A service's client has a deadline of its own, and the wait for its turn another; this one is for the lease's sake.
+const CALL_MAX: Duration = Duration::from_secs(20).saturating_add(COMMAND_WAITS_MAX);
 /// Nothing is sent later than this after the claim: what is sent must have ended when the lease does.
 const SEND_WITHIN: Duration = Duration::from_secs(20);
 /// The inbox answers within its own deadline, which may be longer than we wait.
@@ -187,8 +188,7 @@ impl Case {
 
     async fn ask(&mut self, order: &Order, held: &Held) -> Result<Seen, Trouble> {
         let office = self.office.clone();
-        let (service, throttle) = office.service(order.through).ok_or_else(|| not_here(order.through))?;
-        throttle.pass().await;
+        let service = office.service(order.through).ok_or_else(|| not_here(order.through))?;
         let asked = timeout(CALL_MAX, service.look(&order.target)).await;
         let looked = asked.unwrap_or_else(|_| Err(too_late()));
         // What was said to a request is what support asks for: no later question takes its place.
@@ -208,10 +208,9 @@ impl Case {
         let office = self.office.clone();
         let order = &command.order;
         self.in_turn = true;
-        let Some((service, throttle)) = office.service(order.through) else {
+        let Some(service) = office.service(order.through) else {
             return Ok(Heard::Unsent(because(not_here(order.through))));
         };
-        throttle.pass().await;
         if self.begun.elapsed() > SEND_WITHIN {
             let why = "there was no time left for it: too many calls a second".to_owned();
             return Ok(Heard::Unsent(Because { code: None, why }));

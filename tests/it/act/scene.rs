@@ -10,7 +10,7 @@ use mdes_receiver::domain::command::{Action, CausedBy, Order, Proof, Rules, Seen
 use mdes_receiver::domain::id::{CommandId, Namespace, TokenReference};
 use mdes_receiver::domain::notification::{Statement, Windows};
 use mdes_receiver::domain::status::Instant;
-use mdes_receiver::lifecycle::desk::{Office, Throttle};
+use mdes_receiver::lifecycle::desk::Office;
 use mdes_receiver::lifecycle::{Learned, Listener};
 use mdes_receiver::store::desk::{Desk as _, KeptCommand, Link, NewCommand, Ordered, SharedDesk};
 use mdes_receiver::store::{Memory, Outbox as _, SharedStore, Store as _};
@@ -63,7 +63,7 @@ impl Scene {
         let store: SharedStore = Arc::clone(&self.memory) as SharedStore;
         Arc::new(Office {
             desk,
-            services: vec![(Arc::clone(&self.network) as _, Throttle::new(10_000))],
+            services: vec![Arc::clone(&self.network) as _],
             listener: Arc::new(Ear(Arc::clone(&store))),
             store,
             rules: RULES,

@@ -11,7 +11,7 @@ use mdes_receiver::config::settings::{self, Contract};
 use mdes_receiver::domain::command::{Action, Rules, Service, Stage};
 use mdes_receiver::domain::masked::Secret;
 use mdes_receiver::http::tokenex::{self, Served};
-use mdes_receiver::lifecycle::desk::{Office, Throttle, Worker};
+use mdes_receiver::lifecycle::desk::{Office, Worker};
 use mdes_receiver::lifecycle::{Learned, Listener, TokenService};
 use mdes_receiver::simulator::services::tokens::{Brand, NewToken, State};
 use mdes_receiver::simulator::services::{self, Services};
@@ -74,7 +74,7 @@ impl House {
         let office = Office {
             desk: memory.clone(),
             store: memory.clone(),
-            services: vec![(service.clone(), Throttle::new(1_000))],
+            services: vec![service.clone()],
             listener: Arc::new(Deaf),
             rules: Rules {
                 confirm_within: Duration::from_secs(60),
