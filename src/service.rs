@@ -101,8 +101,8 @@ impl Service {
         let new_keys = Arc::new(Notify::new());
         let span = [&there, &stop];
         let mut workers = deliver::start(&settings, &destinations, &inbox, &outbox, &clock, &metrics, span);
-        let office = services.office(&settings, &inbox, &memory, &clock, &metrics);
-        act::start(office, &outbox, span, &mut workers);
+        let asked = services.who_work(&settings, &inbox, &memory, &clock, &metrics);
+        act::start(asked, &outbox, span, &mut workers);
         let reloadable = Reloadable {
             door,
             destinations,

@@ -100,6 +100,8 @@ pub enum Flag {
     Unsealed,
     /// The first notice of a token that nobody registered.
     Unregistered,
+    /// A reconcile asked for it: what it changes was missed before.
+    Reconciled,
 }
 
 impl Flag {
@@ -121,6 +123,7 @@ impl Flag {
             Flag::WokeAfterDeactivation => "woke_after_deactivation",
             Flag::Unsealed => "unsealed",
             Flag::Unregistered => "unregistered",
+            Flag::Reconciled => "reconciled",
         }
     }
 }

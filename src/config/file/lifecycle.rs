@@ -25,6 +25,7 @@ pub(in crate::config) struct Lifecycle {
     pub(in crate::config) mdes: Option<Mdes>,
     pub(in crate::config) clients: Vec<Client>,
     pub(in crate::config) contract: Contract,
+    pub(in crate::config) reconcile: Reconcile,
 }
 
 impl Default for Lifecycle {
@@ -46,6 +47,7 @@ impl Default for Lifecycle {
             mdes: None,
             clients: Vec::new(),
             contract: Contract::default(),
+            reconcile: Reconcile::default(),
         }
     }
 }
@@ -129,6 +131,24 @@ impl Default for Contract {
             network_timeout: 200,
             internal: 500,
             wait_secs: 30,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Reconcile {
+    pub(in crate::config) every: Option<String>,
+    pub(in crate::config) after_gaps: bool,
+    pub(in crate::config) calls_per_second: u64,
+}
+
+impl Default for Reconcile {
+    fn default() -> Self {
+        Reconcile {
+            every: None,
+            after_gaps: true,
+            calls_per_second: 2,
         }
     }
 }
