@@ -5,3 +5,4 @@ mod body;
 pub mod callback;
 pub mod health;
 pub mod tokenex;
+pub mod tokenex_callbacks;

@@ -5,6 +5,7 @@
 
 pub mod batch;
 mod learn;
+mod overhear;
 mod redrive;
 
 use std::sync::Arc;
@@ -15,16 +16,19 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub use learn::{Learned, Unlearned};
+pub use overhear::Unheeded;
 pub use redrive::{RedriveReport, Redriven};
 
 use crate::clock::Clock;
 use crate::domain::id::{NotificationId, QuarantineId};
 use crate::domain::masked::Secret;
 use crate::domain::peer::Peer;
+use crate::domain::token::Manner;
 use crate::keys::Keys;
 use crate::mdes::{self, Read, Reading, Reason, Resting, Unreadable};
 use crate::store::{self, NewQuarantine, Outcome, Recorded, Recording, SealedBy, SharedStore};
 use batch::{Batch, Unrecorded};
+use overhear::Newcomers;
 
 /// What the store keeps as the reason for a body that it refused itself.
 pub const STORE_REFUSED: &str = "STORE_REFUSED";
@@ -96,6 +100,9 @@ pub struct Inbox {
     rules: Reading,
     clock: Arc<dyn Clock>,
     new_id: NewId,
+    /// How what TokenEx says without being asked is heard.
+    callbacks: Manner,
+    newcomers: Newcomers,
 }
 
 impl Inbox {
@@ -116,6 +123,8 @@ impl Inbox {
             rules,
             clock,
             new_id,
+            callbacks: Manner::Hinted,
+            newcomers: Newcomers::default(),
         }
     }
 
@@ -125,7 +134,7 @@ impl Inbox {
     pub async fn receive(&self, arrival: Arrival) -> Result<Receipt, Refusal> {
         let ring = self.keys.current();
         match mdes::read(&arrival.body, &ring, &self.rules, arrival.received_at) {
-            Ok(read) => self.record(arrival, read).await,
+            Ok(read) => self.record(arrival, read, Manner::Told).await,
             Err(unreadable) => self.set_aside(arrival, unreadable).await,
         }
     }
@@ -152,9 +161,12 @@ impl Inbox {
         Ok(opened.ok().flatten())
     }
 
-    async fn record(&self, arrival: Arrival, read: Read) -> Result<Receipt, Refusal> {
+    async fn record(&self, arrival: Arrival, read: Read, manner: Manner) -> Result<Receipt, Refusal> {
         let unreadable = read.notification.unreadable.len();
-        let recording = self.recording(&arrival, read);
+        let recording = Recording {
+            manner,
+            ..self.recording(&arrival, read)
+        };
         let (request_id, id) = (recording.request_id.clone(), recording.id);
         match self.batch.record(recording).await {
             Ok(Recorded::New { id, outcomes }) => Ok(Receipt {
@@ -207,7 +219,7 @@ impl Inbox {
             statements: notification.statements,
             unreadable,
             flags: notification.flags,
-            asked: None,
+            manner: Manner::Told,
         }
     }
 

@@ -14,8 +14,8 @@
 //! | [`inbox`] | takes in what came, commits in groups, redrives | know HTTP or SQL |
 //! | [`delivery`] | tells the merchant's systems: a worker for each destination | hold a transaction while it sends |
 //! | [`lifecycle`] | carries out what the merchant wants of a token, and follows it to its proof | know a service's wire |
-//! | [`tokenex`] | TokenEx's language | decide anything |
-//! | [`http`] | the callback; the admin side | answer before the inbox did |
+//! | [`tokenex`] | TokenEx's language: as asked, as answered, and what it says without being asked | decide anything |
+//! | [`http`] | the callback; TokenEx's own notifications; the admin side | answer before the inbox did |
 //! | [`service`] | assembles, reloads, stops | |
 //! | [`simulator`] | the other side of the street: plays Mastercard | use [`mdes`] or [`keys`] |
 //! | [`config`] | what an operator writes, resolved and checked | |
@@ -26,6 +26,7 @@
 //!
 //! ```text
 //! main → cli ─┬→ service ─┬→ http → inbox ─┬→ mdes → keys
+//!             │           │                ├→ tokenex::notice → domain
 //!             │           ├→ delivery ──────┼→ store → domain
 //!             │           ├→ lifecycle ─────┘
 //!             │           │     ▲ tokenex, mdes::client: they fit its port

@@ -6,6 +6,7 @@
 mod act;
 mod changes;
 mod deliver;
+mod overhear;
 mod reload;
 mod upkeep;
 
@@ -38,6 +39,7 @@ use crate::net::tls::{DoorTls, ServerTls};
 use crate::store::{self, Memory, SharedOutbox, SharedStore};
 use crate::telemetry::Metrics;
 use act::Services;
+use overhear::Ear;
 use reload::Reloadable;
 pub use reload::Reread;
 use upkeep::{Preparation, measure, prepare, redrive_for_ever};
@@ -55,6 +57,8 @@ pub struct Service {
     pub callback_address: SocketAddr,
     /// Where the admin side listens.
     pub admin_address: SocketAddr,
+    /// Where TokenEx's own notifications are heard, if they are.
+    pub tokenex_callbacks_address: Option<SocketAddr>,
     store: SharedStore,
     inbox: Arc<Inbox>,
     metrics: Metrics,
@@ -73,12 +77,14 @@ impl Service {
     /// a database that is away is not.
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>, reread: Reread) -> anyhow::Result<Self> {
         let metrics = Metrics::new();
-        let callback = &settings.callback;
         let keys = Arc::new(Keys::load(settings.keys.clone())?);
-        let door = DoorTls::load(&callback.tls, callback.forwarded.as_ref(), clock.clone())?;
+        let (tls, forwarded) = (&settings.callback.tls, settings.callback.forwarded.as_ref());
+        let door = DoorTls::load(tls, forwarded, clock.clone())?;
         let admin_tls = admin_tls(&settings, &clock)?;
         let (listener, admin_listener) = listeners(&settings, &clock, &metrics)?;
         let (callback_address, admin_address) = (listener.local_addr(), admin_listener.local_addr());
+        let ear = Ear::open(&settings, &clock, &metrics)?;
+        let (tokenex_callbacks_address, ear_tls) = ear.as_ref().map(|ear| (ear.address(), ear.tls())).unzip();
         let memory = store::open(&settings.store, clock.clone()).await?;
         let (store, outbox): (SharedStore, SharedOutbox) = (memory.clone(), memory.clone());
         let (batch, worker) = Batch::start(store.clone(), bounds(&settings), clock.clone(), metrics.clone());
@@ -86,18 +92,17 @@ impl Service {
         let store_is_there = CancellationToken::new();
         let there = store_is_there.clone();
         let batch = batch.not_before(there.clone());
-        let (rules, ids) = (reading(&settings), new_id);
-        let inbox = Inbox::new(keys.clone(), store.clone(), batch, rules, clock.clone(), ids);
-        let inbox = Arc::new(inbox);
+        let inbox = Arc::new(inbox_over(&settings, keys.clone(), store.clone(), batch, clock.clone()));
         let destinations = deliver::destinations(&settings, &clock)?;
-        let callback = Callback::new(inbox.clone(), callback.clone(), clock.clone(), metrics.clone());
+        let callback = Callback::new(inbox.clone(), settings.callback.clone(), clock.clone(), metrics.clone());
         let services = Services::load(&settings.lifecycle, &clock)?;
         let stop = CancellationToken::new();
         let admin = admin_router(&settings, &services, &memory, &clock, &metrics, [&there, &stop]);
-        let doors = vec![
+        let mut doors = vec![
             tokio::spawn(listener.serve(Security::Tls(door.clone()), callback.router(), stop.clone())),
             tokio::spawn(admin_listener.serve(security(admin_tls.as_ref()), admin, stop.clone())),
         ];
+        doors.extend(ear.map(|ear| ear.serve(&inbox, &clock, &metrics, &stop)));
         let new_keys = Arc::new(Notify::new());
         let span = [&there, &stop];
         let mut workers = deliver::start(&settings, &destinations, &inbox, &outbox, &clock, &metrics, span);
@@ -108,6 +113,7 @@ impl Service {
             destinations,
             services,
             admin: admin_tls,
+            ear: ear_tls,
             keys,
             reread,
             new_keys: new_keys.clone(),
@@ -115,10 +121,7 @@ impl Service {
         };
         let (is_unfit, unfit) = oneshot::channel();
         let redriver = redrive_for_ever(inbox.clone(), new_keys, settings.callback.limits.answer);
-        let then = async move {
-            store_is_there.cancel();
-            redriver.await;
-        };
+        let then = once_there(store_is_there, redriver);
         let helpers = vec![
             tokio::spawn(prepare(preparation(&settings, &memory), is_unfit, then)),
             tokio::spawn(measure(memory, clock, metrics.clone(), there.clone())),
@@ -129,6 +132,7 @@ impl Service {
         Ok(Service {
             callback_address,
             admin_address,
+            tokenex_callbacks_address,
             store,
             inbox,
             metrics,
@@ -205,7 +209,18 @@ impl Service {
 pub fn inbox(settings: &Settings, store: SharedStore, clock: Arc<dyn Clock>) -> anyhow::Result<Inbox> {
     let keys = Arc::new(Keys::load(settings.keys.clone())?);
     let (batch, _worker) = Batch::start(store.clone(), bounds(settings), clock.clone(), Metrics::new());
-    Ok(Inbox::new(keys, store, batch, reading(settings), clock, new_id))
+    Ok(inbox_over(settings, keys, store, batch, clock))
+}
+
+fn inbox_over(settings: &Settings, keys: Arc<Keys>, store: SharedStore, batch: Batch, clock: Arc<dyn Clock>) -> Inbox {
+    let inbox = Inbox::new(keys, store, batch, reading(settings), clock, new_id);
+    inbox.heeding(overhear::manner(settings))
+}
+
+/// What waited for the store begins; then what comes after.
+async fn once_there(store_is_there: CancellationToken, then: impl Future<Output = ()>) {
+    store_is_there.cancel();
+    then.await;
 }
 
 /// The two ports, taken; nobody is served yet.
@@ -233,6 +248,7 @@ fn admin_router(
         store: memory.clone(),
         outbox: memory.clone(),
         desk: memory.clone(),
+        authority: settings.lifecycle.authority,
         offered: Offered::by(&settings.lifecycle),
         roster: memory.clone(),
         destinations: settings.destinations.clone().into(),

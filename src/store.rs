@@ -14,7 +14,7 @@ use crate::domain::id::{ContentHash, NotificationId, QuarantineId, TokenReferenc
 use crate::domain::notification::{Flag, Statement, UnreadableToken, Windows};
 use crate::domain::peer::Peer;
 use crate::domain::status::Status;
-use crate::domain::token::{Asked, Change, Token, Verdict};
+use crate::domain::token::{Change, Manner, Token, Verdict};
 
 pub mod asking;
 mod batch;
@@ -24,6 +24,7 @@ mod deliveries;
 pub mod desk;
 mod error;
 mod events;
+pub mod joined;
 pub mod linked;
 mod links;
 mod memory;
@@ -60,8 +61,7 @@ pub trait Store: Send + Sync {
     async fn migrate(&self) -> Result<Migrated, Error>;
 
     /// Records notifications in one transaction and a constant number of round trips:
-    /// finds repeats, locks the tokens in one order, asks [`Token::after`] (of answers
-    /// [`Token::answered`]) for each statement, writes all of it.
+    /// finds repeats, locks the tokens in one order, asks [`Token::heard`] for each statement, writes all of it.
     ///
     /// The answers stand in the order of the batch. After `Ok` everything in it is on disk;
     /// after any `Err` nothing of it is, or all of it is and a second try finds repeats.
@@ -169,8 +169,8 @@ pub struct Recording {
     pub unreadable: Vec<(QuarantineId, UnreadableToken)>,
     /// What was odd about the whole.
     pub flags: std::collections::BTreeSet<Flag>,
-    /// It answers this question of ours; `None`: nobody asked.
-    pub asked: Option<Asked>,
+    /// How it came to us.
+    pub manner: Manner,
 }
 
 /// Who sealed a body that rests.

@@ -56,6 +56,7 @@ struct Inner {
     handshakes: Family<Outcome, Counter>,
     connections: Gauge,
     notifications: Family<Outcome, Counter>,
+    tokenex_callbacks: Family<Outcome, Counter>,
     statements: Family<Outcome, Counter>,
     answer_seconds: Histogram,
     batch_size: Histogram,
@@ -86,6 +87,7 @@ impl Metrics {
             handshakes: Family::default(),
             connections: Gauge::default(),
             notifications: Family::default(),
+            tokenex_callbacks: Family::default(),
             statements: Family::default(),
             answer_seconds: seconds(),
             batch_size: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
@@ -161,6 +163,11 @@ impl Metrics {
     pub fn notification(&self, outcome: &'static str, took: Duration) {
         self.0.notifications.get_or_create(&Outcome { outcome }).inc();
         self.0.answer_seconds.observe(took.as_secs_f64());
+    }
+
+    /// One of TokenEx's own notifications was answered: `recorded`, `repeat`, or why not.
+    pub fn tokenex_callback(&self, outcome: &'static str) {
+        self.0.tokenex_callbacks.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// A statement was judged.
@@ -302,6 +309,8 @@ impl Inner {
         r.register("reconciled", text, self.reconciled.clone());
         let text = "When the last reconcile came through";
         r.register("last_reconcile_timestamp_seconds", text, self.reconcile_ended.clone());
+        let text = "TokenEx's own notifications by outcome: recorded, repeat, or why not";
+        r.register("tokenex_callbacks", text, self.tokenex_callbacks.clone());
         let text = "Requests under /v1 by outcome: admitted, or why not; tokenex_… of the TokenEx contract";
         r.register("admin_requests", text, self.admin_requests.clone());
     }

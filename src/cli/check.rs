@@ -75,6 +75,9 @@ pub(super) async fn run(
 async fn examine(settings: &Settings, now: OffsetDateTime, findings: &mut Findings) {
     certificates::door(&settings.callback, now, findings);
     certificates::admin(&settings.admin, now, findings);
+    if let Some(callbacks) = &settings.tokenex_callbacks {
+        certificates::callbacks(callbacks, now, findings);
+    }
     keys::examine(settings, now, findings);
     memory::examine(&settings.store, findings).await;
     destinations::examine(settings, now, findings).await;

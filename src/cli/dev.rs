@@ -79,6 +79,8 @@ impl DevArgs {
                 files.made.extend(made);
                 let services = beside::start(self.services, &signing).await?;
                 settings.extend(beside::lifecycle(&services, path(&signing.private_key)?));
+                let [certificate, key] = [&files.server.certificate, &files.server.private_key];
+                settings.extend(beside::callbacks(self.services, path(certificate)?, path(key)?));
                 Some(services)
             }
         };
@@ -105,6 +107,7 @@ pub async fn run(args: &DevArgs, beside: Beside, settings: Settings) -> anyhow::
         keys: Box::new(move || Ok(keys.clone())),
     };
     let store_settings = settings.store.clone();
+    let callbacks = settings.tokenex_callbacks.clone();
     let service = Service::start(settings, clock.clone(), reread).await?;
     ready(&service).await?;
     println!("door    https://{}", service.callback_address);
@@ -134,6 +137,9 @@ pub async fn run(args: &DevArgs, beside: Beside, settings: Settings) -> anyhow::
         &files.decryption.certificate,
     )?;
     services.notify_mdes(door);
+    if let Some((at, callbacks)) = service.tokenex_callbacks_address.zip(callbacks) {
+        beside::overheard(&services, at, &callbacks.path_secret, &files.ca.certificate)?;
+    }
     let tokens = beside::tokens(&services, &links, story.token_unique_reference()).await?;
     let body = args.certificates.join("notification.json");
     std::fs::write(&body, mastercard.sealed(Say::Suspended(&["ISSUER"]), &mut story)?)?;

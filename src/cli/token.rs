@@ -10,13 +10,15 @@ use clap::{Args, Subcommand};
 
 use super::{NOT_WELL, open_memory, output};
 use crate::config::settings::Settings;
-use crate::domain::id::TokenReference;
+use crate::domain::id::{Namespace, TokenReference};
+use crate::store::joined::{Joined, joined};
 use crate::store::{SharedStore, Store as _};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   mdes-receiver token show DWSPMC000000000132d72d4fcb2f4136a0532d3093ff1a45
+  mdes-receiver token show --namespace tokenex 476120FDallZ7718
   mdes-receiver token list --limit 20
   mdes-receiver token list --json | jq '.[] | select(.provisional)'
   mdes-receiver tokens import our-tokens.csv --dry-run")]
@@ -29,8 +31,11 @@ pub(super) struct TokenArgs {
 enum Command {
     /// One token: its status, its data, what changed it, and everything that was heard of it.
     Show {
-        /// Its tokenUniqueReference.
+        /// Its tokenUniqueReference; with --namespace tokenex, TokenEx's token.
         reference: String,
+        /// Whose reference it is: mdes or tokenex.
+        #[arg(long, default_value = "mdes", value_parser = namespace)]
+        namespace: Namespace,
         /// For programs.
         #[arg(long)]
         json: bool,
@@ -58,7 +63,19 @@ pub(super) async fn run(args: &TokenArgs, settings: &Settings) -> anyhow::Result
     let memory = open_memory(settings).await?;
     let store: SharedStore = memory.clone();
     let done = match &args.command {
-        Command::Show { reference, json, limit } => show(&store, reference, *json, *limit).await,
+        Command::Show {
+            reference,
+            namespace,
+            json,
+            limit,
+        } => {
+            let reference = TokenReference {
+                namespace: *namespace,
+                reference: reference.clone(),
+            };
+            let links = joined(&*store, &*memory, &reference, settings.lifecycle.authority).await?;
+            show(&store, &reference, &links, *json, *limit).await
+        }
         Command::List { after, limit, json } => list(&store, after.as_deref(), *limit, *json).await,
         Command::Import(args) => import::run(args, &*memory).await,
     };
@@ -66,20 +83,29 @@ pub(super) async fn run(args: &TokenArgs, settings: &Settings) -> anyhow::Result
     done
 }
 
-async fn show(store: &SharedStore, reference: &str, as_json: bool, limit: u32) -> anyhow::Result<ExitCode> {
-    let reference = TokenReference::mdes(reference);
-    let Some(kept) = store.token(&reference).await? else {
+fn namespace(word: &str) -> Result<Namespace, String> {
+    Namespace::parse(word).ok_or_else(|| "write mdes or tokenex".to_owned())
+}
+
+async fn show(
+    store: &SharedStore,
+    reference: &TokenReference,
+    links: &[Joined],
+    as_json: bool,
+    limit: u32,
+) -> anyhow::Result<ExitCode> {
+    let Some(kept) = store.token(reference).await? else {
         let reference = output::escaped(&reference.to_string());
         eprintln!("token {reference} was never heard of: `mdes-receiver token list` shows those that were");
         return Ok(ExitCode::from(NOT_WELL));
     };
     let before = kept.token.sequence.saturating_sub(u64::from(limit));
-    let transitions = store.transitions(&reference, before, limit).await?;
-    let statements = store.statements(&reference, limit).await?;
+    let transitions = store.transitions(reference, before, limit).await?;
+    let statements = store.statements(reference, limit).await?;
     if as_json {
-        output::print_json(&json::story(&kept, &transitions, &statements));
+        output::print_json(&json::story(&kept, links, &transitions, &statements));
     } else {
-        output::print(&told::story(&kept, &transitions, &statements));
+        output::print(&told::story(&kept, links, &transitions, &statements));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -21,6 +21,7 @@ pub(super) struct File {
     pub(super) delivery: Delivery,
     pub(super) destinations: Vec<Destination>,
     pub(super) lifecycle: lifecycle::Lifecycle,
+    pub(super) tokenex_callbacks: TokenExCallbacks,
     pub(super) log: Log,
 }
 
@@ -378,6 +379,46 @@ pub(super) enum Start {
     Now,
     Beginning,
     Snapshot,
+}
+
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct TokenExCallbacks {
+    pub(super) listen: Option<String>,
+    pub(super) certificate: Option<String>,
+    pub(super) private_key: Option<String>,
+    #[serde(deserialize_with = "secret")]
+    pub(super) path_secret: Option<Secret>,
+    pub(super) allow_from: Vec<String>,
+    pub(super) proxy_protocol_from: Vec<String>,
+    pub(super) apply: Apply,
+    pub(super) answer_status: u64,
+    pub(super) answer_body: String,
+    pub(super) refusal_status: u64,
+}
+
+impl Default for TokenExCallbacks {
+    fn default() -> Self {
+        TokenExCallbacks {
+            listen: None,
+            certificate: None,
+            private_key: None,
+            path_secret: None,
+            allow_from: Vec::new(),
+            proxy_protocol_from: Vec::new(),
+            apply: Apply::Confirmed,
+            answer_status: 200,
+            answer_body: String::new(),
+            refusal_status: 400,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Apply {
+    Confirmed,
+    AtOnce,
 }
 
 #[derive(Deserialize)]

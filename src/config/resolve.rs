@@ -7,6 +7,7 @@ mod destinations;
 mod door;
 mod lifecycle;
 mod outward;
+mod overhear;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,7 @@ pub(super) fn settings(file: file::File, at: &Resolver<'_>) -> Result<settings::
         delivery: destinations::delivery(&file.delivery, at)?,
         destinations: destinations::destinations(file.destinations, at)?,
         lifecycle: lifecycle::lifecycle(file.lifecycle, at)?,
+        tokenex_callbacks: overhear::callbacks(file.tokenex_callbacks, at)?,
         log: log(file.log, at)?,
     };
     agree(&settings, at)?;
@@ -75,7 +77,7 @@ fn agree(settings: &settings::Settings, at: &Resolver<'_>) -> Result<(), Error> 
     if settings.inbox.batch_max > settings.inbox.queue_max {
         return Err(at.invalid("inbox.batch_max", "must not be more than `inbox.queue_max`"));
     }
-    Ok(())
+    overhear::agree(settings, at)
 }
 
 fn keys(keys: Vec<file::Key>, at: &Resolver<'_>) -> Result<Vec<settings::KeyFile>, Error> {

@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use crate::domain::command::{Action, Service};
 use crate::domain::delivery::Schedule;
 use crate::domain::event::Subscription;
+use crate::domain::id::Namespace;
 use crate::domain::masked::Secret;
 use crate::domain::subject::SubjectTemplate;
 use crate::domain::topic::TopicTemplate;
@@ -37,6 +38,8 @@ pub struct Settings {
     pub destinations: Vec<Destination>,
     /// How tokens are changed.
     pub lifecycle: Lifecycle,
+    /// The listener for TokenEx's own notifications, if there is to be one.
+    pub tokenex_callbacks: Option<TokenExCallbacks>,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -394,6 +397,8 @@ pub struct Log {
 pub struct Lifecycle {
     /// Who carries commands out unless they say otherwise; `None`: whichever one is configured.
     pub through: Option<Service>,
+    /// Whose word counts of a token that both know.
+    pub authority: Namespace,
     /// Who may use the served TokenEx contract.
     pub clients: Vec<LifecycleClient>,
     /// TokenEx.
@@ -427,6 +432,31 @@ impl Default for Reconcile {
             calls_per_second: 2,
         }
     }
+}
+
+/// `[tokenex_callbacks]`: the listener for TokenEx's own notifications.
+#[derive(Clone, Debug)]
+pub struct TokenExCallbacks {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// PEM: our chain, leaf first.
+    pub certificate: PathBuf,
+    /// PEM: its key.
+    pub private_key: PathBuf,
+    /// The first part of the path; 32 characters at least.
+    pub path_secret: Secret,
+    /// From where they may come; never empty.
+    pub allow_from: Vec<IpNet>,
+    /// Addresses from which a PROXY protocol header (v1, v2) is demanded; empty: none is understood.
+    pub proxy_protocol_from: Vec<IpNet>,
+    /// They are believed; otherwise they are hints, and TokenEx is asked.
+    pub at_once: bool,
+    /// HTTP status of the acknowledgement; TokenEx documents none.
+    pub answer_status: u16,
+    /// Its body.
+    pub answer_body: String,
+    /// HTTP status for what cannot be used and is in quarantine.
+    pub refusal_status: u16,
 }
 
 /// How the desk works.

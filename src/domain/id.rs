@@ -9,11 +9,12 @@ use super::masked::masked;
 
 /// Whose word a token reference is. An MDES token and a TokenEx token are different tokens,
 /// even where a link joins them for reading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Namespace {
     /// `tokenUniqueReference` of Mastercard's MDES.
+    #[default]
     Mdes,
     /// A TokenEx token.
     TokenEx,

@@ -39,6 +39,12 @@ pub type FieldName = String;
 /// The register that holds (masked) the token's own number.
 pub const TOKEN_NUMBER: &str = "tokenInfo.tokenNumber";
 
+/// TokenEx's `tokenReferenceId`: which of a TokenEx token's network tokens is meant. It names, and states nothing.
+pub const TOKEN_REFERENCE_ID: &str = "tokenReferenceId";
+
+/// TokenEx says that the card's data is other than it was, and not what it is: fetch it. Its value is the notice's own name.
+pub const CARD_METADATA: &str = "cardMetadata";
+
 /// What one notification says about one token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statement {
@@ -102,6 +108,8 @@ pub enum Flag {
     Unregistered,
     /// A reconcile asked for it: what it changes was missed before.
     Reconciled,
+    /// It is about another network token of the same TokenEx token than what we hold, and was not applied.
+    SeveralNetworkTokens,
 }
 
 impl Flag {
@@ -124,6 +132,7 @@ impl Flag {
             Flag::Unsealed => "unsealed",
             Flag::Unregistered => "unregistered",
             Flag::Reconciled => "reconciled",
+            Flag::SeveralNetworkTokens => "several_network_tokens",
         }
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! Each part of it takes the greatest statement heard, in a total order that does not depend on
 //! arrival; so that any order and any repetition of timed statements ends in the same token.
-//! The door is [`Token::after`]; answers to questions of ours come by [`Token::answered`].
+//! The door is [`Token::heard`]: statements come by [`Token::after`], answers to questions of ours by
+//! [`Token::answered`], and what is said without proof by [`Token::hinted`].
 
 mod answers;
+mod hints;
 mod rules;
 mod said;
 mod verdict;
@@ -16,11 +18,12 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 pub use self::answers::Asked;
-pub use self::verdict::{Change, Decision, Verdict};
+pub use self::verdict::{Change, Decision, Manner, Verdict};
 use super::id::{ContentHash, NotificationId, TokenReference};
 use super::notification::FieldName;
 use super::status::{Instant, Status};
 use answers::Contrary;
+use hints::Hint;
 use said::{Register, Said};
 
 /// Why what we hold may not be the truth; such a token is worth asking after.
@@ -45,6 +48,8 @@ pub enum Doubt {
     NumberMissing,
     /// Somebody who cannot prove it said that something changed.
     Hinted,
+    /// Several network tokens share its name (TokenEx's), and nobody can tell of which one an answer speaks.
+    SeveralNetworkTokens,
 }
 
 /// What the merchant said of a token when it was made.
@@ -83,6 +88,12 @@ pub struct Token {
         with = "time::serde::rfc3339::option"
     )]
     survived: Option<OffsetDateTime>,
+    /// What somebody said who cannot prove it; an answer settles it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hint: Option<Hint>,
+    /// It was spoken of as more than one network token.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    several_network_tokens: bool,
 }
 
 impl Token {
@@ -99,6 +110,8 @@ impl Token {
             latest: None,
             contrary: None,
             survived: None,
+            hint: None,
+            several_network_tokens: false,
         }
     }
 

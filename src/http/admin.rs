@@ -37,6 +37,7 @@ use self::problem::Problem;
 use super::{health, tokenex};
 use crate::clock::Clock;
 use crate::config::settings::{Admin, Destination, Limits};
+use crate::domain::id::Namespace;
 use crate::lifecycle::ordering::Offered;
 use crate::store::desk::SharedDesk;
 use crate::store::{SharedOutbox, SharedRoster, SharedStore};
@@ -51,6 +52,8 @@ pub struct AdminState {
     pub outbox: SharedOutbox,
     /// Its commands and links.
     pub desk: SharedDesk,
+    /// Whose word counts of a token that several know.
+    pub authority: Namespace,
     /// Who carries commands out.
     pub offered: Offered,
     /// Who may ask.

@@ -12,7 +12,7 @@ use crate::domain::id::{Namespace, TokenReference};
 use crate::domain::notification::{Flag, Statement};
 use crate::domain::peer::Peer;
 use crate::domain::status::Status;
-use crate::domain::token::Asked;
+use crate::domain::token::{Asked, Manner};
 use crate::mdes;
 use crate::store::{Recorded, Recording};
 
@@ -105,7 +105,7 @@ fn heard_of(learned: &Learned, mut recording: Recording) -> Recording {
     if let Some(sequence) = learned.asked_at_sequence {
         // Each answer counts, whatever it was asked under: two that agree say more than one.
         recording.request_id = recording.id.to_string();
-        recording.asked = Some(Asked {
+        recording.manner = Manner::Answers(Asked {
             sequence,
             vouched: false,
         });

@@ -8,7 +8,8 @@ use crate::mdes::{self, Read, Reason, Resting, Unreadable};
 use crate::store::{self, KeptQuarantine, QuarantineFilter, Recorded, Recording, Resolution, SealedBy};
 
 use super::batch::Unrecorded;
-use super::{Arrival, Inbox, STORE_REFUSED};
+use super::{Arrival, Inbox, STORE_REFUSED, overhear};
+use crate::tokenex::notice;
 
 /// How many entries are held in memory at once.
 const PAGE: u32 = 50;
@@ -49,6 +50,15 @@ impl From<Unreadable> for InVain {
         InVain {
             reason: unreadable.reason.code().to_owned(),
             detail: unreadable.detail,
+        }
+    }
+}
+
+impl From<notice::Unreadable> for InVain {
+    fn from(unreadable: notice::Unreadable) -> Self {
+        InVain {
+            reason: unreadable.reason.to_owned(),
+            detail: unreadable.detail.to_owned(),
         }
     }
 }
@@ -121,12 +131,16 @@ impl Inbox {
                 detail: "only its first part was kept".to_owned(),
             });
         }
-        let read = mdes::read(&bytes, &ring, &self.rules, entry.received_at)?;
         let arrival = Arrival {
             received_at: entry.received_at,
             peer: entry.peer.clone(),
             body: bytes::Bytes::new(),
         };
+        if entry.peer.is_overheard() {
+            let read = overhear::read(&bytes, &ring)?;
+            return Ok(self.overheard_again(&arrival, read));
+        }
+        let read = mdes::read(&bytes, &ring, &self.rules, entry.received_at)?;
         Ok(self.recording(&arrival, read))
     }
 

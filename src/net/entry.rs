@@ -43,6 +43,10 @@ pub(super) async fn enter(doorway: &Doorway, socket: TcpStream, mut address: Soc
             let source = proxy::read_header(&mut socket).await.map_err(Refusal::nameless)?;
             address = source.unwrap_or(address);
         }
+        let may_come = |from: &Vec<_>| proxy::lists(from, address.ip());
+        if !doorway.only_from.as_ref().is_none_or(may_come) {
+            return Err(Refusal::nameless(Refused::WrongAddress));
+        }
         enter_secured(doorway, socket, address).await
     };
     let entered = timeout(doorway.limits.handshake, entering).await;

@@ -49,6 +49,7 @@ pub struct Listener {
     address: SocketAddr,
     limits: Limits,
     proxy_protocol_from: Vec<IpNet>,
+    only_from: Option<Vec<IpNet>>,
     metrics: Metrics,
     clock: Arc<dyn Clock>,
 }
@@ -69,6 +70,7 @@ impl Listener {
             socket,
             limits,
             proxy_protocol_from: Vec::new(),
+            only_from: None,
             metrics,
             clock,
         })
@@ -78,6 +80,13 @@ impl Listener {
     #[must_use]
     pub fn with_proxy_protocol(mut self, from: Vec<IpNet>) -> Self {
         self.proxy_protocol_from = from;
+        self
+    }
+
+    /// From anywhere else nobody gets as far as the handshake. What a PROXY protocol header says counts.
+    #[must_use]
+    pub fn only_from(mut self, networks: Vec<IpNet>) -> Self {
+        self.only_from = Some(networks);
         self
     }
 
@@ -101,6 +110,7 @@ impl Listener {
             router,
             limits: self.limits,
             proxy_protocol_from: self.proxy_protocol_from,
+            only_from: self.only_from,
             refusals: Refusals::new(metrics.clone(), self.clock),
             metrics,
             stop: stop.clone(),

@@ -18,6 +18,10 @@ use crate::domain::peer::Peer;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller(pub Result<Peer, Refused>);
 
+/// Where a request's connection came from (behind a balancer that says so: what it said); each request bears it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address(pub SocketAddr);
+
 /// What a certificate proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {

@@ -94,7 +94,10 @@ impl Refused {
             ),
             Refused::WrongName => ("wrong_name", "no allowed name on its certificate"),
             Refused::PinMismatch => ("pin_mismatch", "its key is not a pinned one"),
-            Refused::WrongAddress => ("wrong_address", "not an address in `callback.forwarded.from`"),
+            Refused::WrongAddress => (
+                "wrong_address",
+                "not an address in `callback.forwarded.from`, or in `tokenex_callbacks.allow_from`",
+            ),
             Refused::NoProof => ("no_proof", "the balancer's secret is absent or wrong"),
             Refused::ForwardedHeader => ("forwarded_header", "the certificate header is repeated or not readable"),
             Refused::ProxyHeader => ("proxy_header", "no readable PROXY protocol header"),

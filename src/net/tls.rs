@@ -143,8 +143,9 @@ impl Door {
     }
 }
 
-/// TLS without client certificates, for the admin side.
+/// TLS without client certificates, for the admin side and for TokenEx's own notifications.
 pub struct ServerTls {
+    keys: [&'static str; 2],
     files: (PathBuf, PathBuf),
     clock: Arc<dyn Clock>,
     current: ArcSwap<(Arc<ServerConfig>, Expiries)>,
@@ -153,14 +154,31 @@ pub struct ServerTls {
 impl ServerTls {
     /// Reads `[admin.tls]`'s certificate and key.
     pub fn load(certificate: PathBuf, private_key: PathBuf, clock: Arc<dyn Clock>) -> Result<Arc<Self>, Error> {
+        let keys = ["admin.tls.certificate", "admin.tls.private_key"];
+        ServerTls::named(keys, certificate, private_key, clock)
+    }
+
+    /// Reads a certificate and its key, which these settings name.
+    pub fn named(
+        keys: [&'static str; 2],
+        certificate: PathBuf,
+        private_key: PathBuf,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, Error> {
         let files = (certificate, private_key);
-        let current = ArcSwap::from_pointee(Self::read(&files, &clock)?);
-        Ok(Arc::new(ServerTls { files, clock, current }))
+        let current = ArcSwap::from_pointee(Self::read(keys, &files, &clock)?);
+        Ok(Arc::new(ServerTls {
+            keys,
+            files,
+            clock,
+            current,
+        }))
     }
 
     /// Reads them again; after `Err` the old ones stay.
     pub fn reload(&self) -> Result<(), Error> {
-        self.current.store(Arc::new(Self::read(&self.files, &self.clock)?));
+        let read = Self::read(self.keys, &self.files, &self.clock)?;
+        self.current.store(Arc::new(read));
         Ok(())
     }
 
@@ -178,9 +196,13 @@ impl ServerTls {
         self.current.load().0.clone()
     }
 
-    fn read(files: &(PathBuf, PathBuf), clock: &Arc<dyn Clock>) -> Result<(Arc<ServerConfig>, Expiries), Error> {
+    fn read(
+        keys: [&'static str; 2],
+        files: &(PathBuf, PathBuf),
+        clock: &Arc<dyn Clock>,
+    ) -> Result<(Arc<ServerConfig>, Expiries), Error> {
         let own = OwnFiles {
-            keys: ["admin.tls.certificate", "admin.tls.private_key"],
+            keys,
             certificate: &files.0,
             private_key: &files.1,
         };

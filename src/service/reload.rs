@@ -25,6 +25,8 @@ pub struct Reread {
 pub(super) struct Reloadable {
     pub door: Arc<DoorTls>,
     pub admin: Option<Arc<ServerTls>>,
+    /// Of the listener for TokenEx's own notifications.
+    pub ear: Option<Arc<ServerTls>>,
     pub keys: Arc<Keys>,
     pub destinations: Vec<(String, Arc<dyn Destination>)>,
     pub services: Services,
@@ -57,7 +59,7 @@ impl Reloadable {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        let admin = self.admin.iter().flat_map(|admin| admin.files());
+        let admin = self.admin.iter().chain(&self.ear).flat_map(|tls| tls.files());
         let config = self.reread.file.iter().cloned();
         self.door
             .files()
@@ -79,6 +81,9 @@ impl Reloadable {
         self.tell("callback.tls", self.door.reload().map_err(Into::into));
         if let Some(admin) = &self.admin {
             self.tell("admin.tls", admin.reload().map_err(Into::into));
+        }
+        if let Some(ear) = &self.ear {
+            self.tell("tokenex_callbacks", ear.reload().map_err(Into::into));
         }
         for (name, destination) in &self.destinations {
             if !destination.files().is_empty() {
@@ -117,7 +122,7 @@ impl Reloadable {
     }
 
     fn tell_expiries(&self) {
-        let admin = self.admin.iter().flat_map(|admin| admin.expiries());
+        let admin = self.admin.iter().chain(&self.ear).flat_map(|tls| tls.expiries());
         let shown = self
             .destinations
             .iter()

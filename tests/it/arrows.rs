@@ -18,7 +18,11 @@ const ARROWS: &[(&str, &[&str])] = &[
         "delivery",
         &["clock", "config", "domain", "net::egress", "store", "telemetry"],
     ),
-    ("inbox", &["clock", "domain", "keys", "mdes", "store"]),
+    ("tokenex::notice", &["domain"]),
+    (
+        "inbox",
+        &["clock", "domain", "keys", "mdes", "store", "tokenex::notice"],
+    ),
     (
         "lifecycle",
         &["clock", "config", "domain", "inbox", "store", "telemetry"],

@@ -25,5 +25,6 @@ mod rabbitmq;
 mod simulator;
 mod store;
 mod tokenex;
+mod tokenex_callbacks;
 mod walk;
 mod world;

@@ -9,7 +9,7 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer, Validity, X509Cer
 
 use super::findings::Findings;
 use super::server::Server;
-use crate::config::settings::{Admin, Callback, ForwardedProof, PeerRule, Tls};
+use crate::config::settings::{Admin, Callback, ForwardedProof, PeerRule, Tls, TokenExCallbacks};
 
 const MASTERCARD: &str = "ws.mastercard.com";
 
@@ -43,6 +43,18 @@ pub(super) fn door(callback: &Callback, now: OffsetDateTime, findings: &mut Find
         );
     }
     lists(tls, now, findings);
+}
+
+/// What `[tokenex_callbacks]` shows.
+pub(super) fn callbacks(callbacks: &TokenExCallbacks, now: OffsetDateTime, findings: &mut Findings) {
+    let ours = Server {
+        setting: "tokenex_callbacks.certificate",
+        file: &callbacks.certificate,
+        key_setting: "tokenex_callbacks.private_key",
+        key_file: &callbacks.private_key,
+        host: None,
+    };
+    ours.examine(now, findings);
 }
 
 /// `[admin.tls]`, if there is one.

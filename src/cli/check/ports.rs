@@ -19,6 +19,9 @@ pub(super) async fn examine(settings: &Settings, findings: &mut Findings) {
         .is_ok_and(|answer| answer.body == ALIVE);
     port("callback.listen", settings.callback.listen, ours, findings).await;
     port("admin.listen", settings.admin.listen, ours, findings).await;
+    if let Some(callbacks) = &settings.tokenex_callbacks {
+        port("tokenex_callbacks.listen", callbacks.listen, ours, findings).await;
+    }
     files(settings.callback.limits.connections_max, findings);
 }
 

@@ -1,6 +1,7 @@
 //! The token services that `dev` plays beside the receiver: somebody who can be asked to suspend a token.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -8,9 +9,10 @@ use anyhow::Context;
 use super::READY_WITHIN;
 use crate::cli::simulate::services::names;
 use crate::domain::id::TokenReference;
+use crate::domain::masked::Secret;
 use crate::simulator::dev_files::Pair;
 use crate::simulator::services::tokens::{NewToken, State};
-use crate::simulator::services::{Services, Settings};
+use crate::simulator::services::{Post, Services, Settings};
 use crate::store::desk::{Desk, Link};
 use crate::store::{Memory, Store};
 
@@ -43,6 +45,33 @@ pub(super) fn lifecycle(services: &Services, signing_key: String) -> Vec<(String
         ("lifecycle.mdes.signing_key", signing_key),
     ];
     settings.map(|(key, value)| (key.to_owned(), value)).to_vec()
+}
+
+/// The port of TokenEx's own notifications; any, where the services are on any.
+const CALLBACKS_PORT: u16 = 8543;
+
+/// What the receiver must be told to hear TokenEx's own notifications: nothing on this machine knows the path but we.
+pub(super) fn callbacks(services: SocketAddr, certificate: String, private_key: String) -> Vec<(String, String)> {
+    let port = if services.port() == 0 { 0 } else { CALLBACKS_PORT };
+    let secret = [uuid::Uuid::now_v7(), uuid::Uuid::now_v7()].map(|id| id.simple().to_string());
+    let settings = [
+        ("listen", format!("127.0.0.1:{port}")),
+        ("certificate", certificate),
+        ("private_key", private_key),
+        ("path_secret", secret.concat()),
+        ("allow_from", "[\"127.0.0.0/8\"]".to_owned()),
+    ];
+    settings
+        .map(|(key, value)| (format!("tokenex_callbacks.{key}"), value))
+        .to_vec()
+}
+
+/// Lets TokenEx's own notifications come there.
+pub(super) fn overheard(services: &Services, at: SocketAddr, secret: &Secret, roots: &Path) -> anyhow::Result<()> {
+    let roots = std::fs::read(roots).with_context(|| roots.display().to_string())?;
+    let url = format!("https://{at}/{}/state", secret.expose());
+    services.notify_tokenex(Post::to(&url, Some(&roots))?);
+    Ok(())
 }
 
 /// Makes the token that the scenarios were about, as they left it, and a few that are active; announces those through

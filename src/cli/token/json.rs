@@ -3,11 +3,18 @@
 use serde_json::{Value, json};
 
 use crate::cli::output::rfc3339;
+use crate::store::joined::Joined;
 use crate::store::{KeptStatement, KeptToken, Transition};
 
-/// State, data, `transitions` (oldest first) and `statements` (newest first).
-pub(super) fn story(kept: &KeptToken, transitions: &[Transition], statements: &[KeptStatement]) -> Value {
+/// State, data, `links`, `transitions` (oldest first) and `statements` (newest first).
+pub(super) fn story(
+    kept: &KeptToken,
+    links: &[Joined],
+    transitions: &[Transition],
+    statements: &[KeptStatement],
+) -> Value {
     let mut story = token(kept);
+    story["links"] = links.iter().map(Joined::shown).collect();
     story["transitions"] = transitions.iter().map(transition).collect();
     story["statements"] = statements.iter().map(statement).collect();
     story
@@ -28,6 +35,7 @@ pub(super) fn token(kept: &KeptToken) -> Value {
         "doubts": token.doubts(),
         "token_info": token.object("tokenInfo"),
         "product_config": token.object("productConfig"),
+        "token_reference_id": token.token_reference_id(),
         "number_notification_id": token.number_in(),
         "sequence": token.sequence,
         "updated_at": rfc3339(kept.updated_at),

@@ -3,15 +3,24 @@
 use serde_json::Value;
 
 use crate::cli::output::{dash, escaped, pairs, table, time};
+use crate::domain::id::Namespace;
+use crate::domain::masked::masked;
 use crate::domain::status::Status;
 use crate::domain::token::{Change, Doubt, Token};
+use crate::store::joined::Joined;
 use crate::store::{KeptStatement, KeptToken, Transition};
 
 /// State, data, changes, and everything that was heard.
-pub(super) fn story(kept: &KeptToken, transitions: &[Transition], statements: &[KeptStatement]) -> String {
+pub(super) fn story(
+    kept: &KeptToken,
+    links: &[Joined],
+    transitions: &[Transition],
+    statements: &[KeptStatement],
+) -> String {
     format!(
-        "{}{}\nchanges, oldest first\n{}\neverything heard, newest first\n{}",
+        "{}{}{}\nchanges, oldest first\n{}\neverything heard, newest first\n{}",
         state(kept),
+        joined(links),
         metadata(&kept.token),
         changes(transitions),
         heard(statements),
@@ -62,6 +71,29 @@ fn state(kept: &KeptToken) -> String {
         lines.push(("number in", format!("notification {notification}, sealed")));
     }
     pairs(&lines)
+}
+
+/// What links join to it, beside it.
+fn joined(links: &[Joined]) -> String {
+    let row = |joined: &Joined| {
+        let provisional = if joined.provisional { "provisional" } else { "" };
+        let authority = if joined.is_authority { "its word counts" } else { "" };
+        [
+            joined.other.namespace.as_str().to_owned(),
+            match joined.other.namespace {
+                Namespace::Mdes => joined.other.to_string(),
+                Namespace::TokenEx => masked(&joined.other.reference),
+            },
+            status(joined.status.as_ref()),
+            provisional.to_owned(),
+            authority.to_owned(),
+        ]
+    };
+    let rows: Vec<[String; 5]> = links.iter().map(row).collect();
+    match rows.is_empty() {
+        true => String::new(),
+        false => format!("\n{}", table(["LINKED", "TOKEN", "STATUS", "", ""], &rows)),
+    }
 }
 
 fn metadata(token: &Token) -> String {
@@ -166,6 +198,7 @@ fn why(doubt: Doubt) -> &'static str {
         Doubt::WokeAfterDeactivation => "something else was said after DEACTIVATED, and not applied",
         Doubt::Unrecognized => "the status is one that we do not know",
         Doubt::NumberMissing => "the token's number changed and was not told",
+        Doubt::SeveralNetworkTokens => "several network tokens share this name: what is held is of the first of them",
         Doubt::Hinted => "somebody who cannot prove it said that something changed; it is being asked after",
     }
 }

@@ -9,6 +9,7 @@ use crate::domain::masked::Secret;
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Lifecycle {
     pub(in crate::config) through: Option<Through>,
+    pub(in crate::config) authority: Through,
     pub(in crate::config) confirm_within: String,
     pub(in crate::config) sends_max: u64,
     pub(in crate::config) calls_per_second: u64,
@@ -32,6 +33,7 @@ impl Default for Lifecycle {
     fn default() -> Self {
         Lifecycle {
             through: None,
+            authority: Through::Mdes,
             confirm_within: "5m".to_owned(),
             sends_max: 3,
             calls_per_second: 5,

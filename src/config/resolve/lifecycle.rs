@@ -7,6 +7,7 @@ use crate::config::error::Error;
 use crate::config::file::lifecycle as file;
 use crate::config::settings;
 use crate::domain::command::{Action, Service};
+use crate::domain::id::Namespace;
 use crate::domain::masked::Secret;
 
 const NAME_CHARS_MAX: usize = 255;
@@ -25,6 +26,10 @@ pub(super) fn lifecycle(lifecycle: file::Lifecycle, at: &Resolver<'_>) -> Result
             file::Through::TokenEx => Service::TokenEx,
             file::Through::Mdes => Service::Mdes,
         }),
+        authority: match lifecycle.authority {
+            file::Through::TokenEx => Namespace::TokenEx,
+            file::Through::Mdes => Namespace::Mdes,
+        },
         clients: clients(lifecycle.clients, at)?,
         tokenex: tokenex.transpose()?,
         mdes: mdes.transpose()?,

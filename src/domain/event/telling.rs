@@ -19,9 +19,10 @@ pub struct Telling {
     pub changes: Vec<Change>,
 }
 
-/// What a merchant is told of a statement that made `decision` of `before`. A repeat tells nothing, nor does an answer that came too late.
+/// What a merchant is told of a statement that made `decision` of `before`. A repeat tells nothing, nor does an answer
+/// that came too late, nor a hint: what it is worth, the answer to our question tells.
 pub fn told(before: &Token, decision: &Decision, registration: Option<&Registration>) -> Vec<Telling> {
-    if matches!(decision.verdict, Verdict::Repeat | Verdict::Late) {
+    if matches!(decision.verdict, Verdict::Repeat | Verdict::Late | Verdict::Hinted) {
         return Vec::new();
     }
     let observed = before.is_unheard() && registration.is_none();

@@ -57,13 +57,20 @@ impl Token {
         let mut token = self.clone();
         let instant = readable(statement, hearing, windows, &mut flags);
         let heard = match statement.status.clone() {
-            Some(status) => token.hear_answer(self.said_in(statement, status, instant), asked, hearing),
+            Some(status) => {
+                let said = self.said_in(statement, status, instant);
+                token.hear_answer(said, asked, hearing)
+            }
             None => Heard::Nothing,
         };
         if matches!(heard, Heard::Woke) {
             flags.insert(Flag::WokeAfterDeactivation);
         }
         let mut changes = self.status_changes_to(&token);
+        if let (Heard::Taken, Some(status)) = (&heard, &statement.status) {
+            changes.extend(token.settle_hint(status, hearing));
+            token.several_network_tokens &= !asked.vouched;
+        }
         // What is metadata without an instant in a statement is how it stands now in an answer: no doubt.
         let doubts = token.doubts.clone();
         changes.extend(token.hear_metadata(statement, instant, hearing));
@@ -74,21 +81,20 @@ impl Token {
 
     /// What the answer says, with what it leaves as it is.
     fn said_in(&self, statement: &Statement, status: Status, instant: Option<Instant>) -> Said {
-        let same = self.said().filter(|held| held.status == status);
-        let mut suspended_by = statement.suspended_by.clone();
-        if suspended_by.is_empty()
-            && let Some(held) = same
-        {
-            suspended_by.clone_from(&held.suspended_by);
-        }
-        let reason_code = statement.reason_code.clone();
-        Said {
-            reason_code: reason_code.or_else(|| same.and_then(|held| held.reason_code.clone())),
+        let mut said = self.as_hinted(Said {
+            reason_code: statement.reason_code.clone(),
             status,
-            suspended_by,
+            suspended_by: statement.suspended_by.clone(),
             instant,
             bar: None,
+        });
+        if let Some(held) = self.said().filter(|held| held.status == said.status) {
+            if said.suspended_by.is_empty() {
+                said.suspended_by.clone_from(&held.suspended_by);
+            }
+            said.reason_code = said.reason_code.or_else(|| held.reason_code.clone());
         }
+        said
     }
 
     fn hear_answer(&mut self, said: Said, asked: &Asked, hearing: &Hearing) -> Heard {
@@ -139,7 +145,7 @@ impl Token {
         !loosens && is_doubted
     }
 
-    fn is_gone(&self) -> bool {
+    pub(super) fn is_gone(&self) -> bool {
         self.status() == Some(&Status::Deactivated)
     }
 

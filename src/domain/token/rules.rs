@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::said::{Register, Said};
 use super::{Change, Decision, Doubt, Token, Verdict};
-use crate::domain::notification::{Flag, Hearing, Statement, TOKEN_NUMBER, Windows};
+use crate::domain::notification::{Flag, Hearing, Statement, TOKEN_NUMBER, TOKEN_REFERENCE_ID, Windows};
 use crate::domain::status::{Instant, Status};
 
 /// What happened to the status part.
@@ -31,10 +31,15 @@ impl Token {
         {
             return self.after_repeat(statement, flags);
         }
+        if self.is_of_another(statement) {
+            return self.with_another(statement);
+        }
 
         let mut token = self.clone();
+        token.name_network_token(statement, hearing);
         let instant = readable(statement, hearing, windows, &mut flags);
         let heard = token.hear_status(statement, instant, &mut flags);
+        token.outgrow_hint(&heard);
         let mut changes = self.status_changes_to(&token);
         changes.extend(token.hear_metadata(statement, instant, hearing));
         token.latest = Some(statement.hash);
@@ -181,7 +186,12 @@ impl Token {
         hearing: &Hearing,
     ) -> Vec<Change> {
         let mut changes = Vec::new();
-        for (field, value) in &statement.metadata {
+        // Which network token it is was looked at before: a name, and no change.
+        let stated = statement
+            .metadata
+            .iter()
+            .filter(|(field, _)| *field != TOKEN_REFERENCE_ID);
+        for (field, value) in stated {
             let held = self.fields.get(field);
             let register = Register {
                 value: value.clone(),
@@ -250,6 +260,7 @@ pub(super) fn decided(mut token: Token, heard: &Heard, changes: Vec<Change>, mut
     if verdict == Verdict::Advanced {
         token.sequence += 1;
     }
+    token.mark();
     Decision {
         token,
         verdict,

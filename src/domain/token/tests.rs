@@ -12,6 +12,7 @@ use super::*;
 use crate::domain::notification::{Flag, Hearing, Statement, TOKEN_NUMBER, Windows};
 
 mod answers;
+mod hints;
 
 const REFERENCE: &str = "DM4MMC00000000013f0c5b0e6d5a4c2f9b7e1a2d3c4b5a697";
 const NOON: OffsetDateTime = datetime!(2026-11-02 12:00 UTC);

@@ -5,8 +5,31 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Token;
-use crate::domain::notification::{FieldName, Flag};
+use super::{Asked, Token};
+use crate::domain::notification::{FieldName, Flag, Hearing, Statement, Windows};
+
+/// How a statement came to us.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Manner {
+    /// Somebody who proved who they are told it.
+    #[default]
+    Told,
+    /// It answers this question of ours.
+    Answers(Asked),
+    /// Somebody told it who cannot prove who they are.
+    Hinted,
+}
+
+impl Token {
+    /// The token after this statement, by how it came to us, and what became of it.
+    pub fn heard(&self, statement: &Statement, hearing: &Hearing, manner: &Manner, windows: &Windows) -> Decision {
+        match manner {
+            Manner::Told => self.after(statement, hearing, windows),
+            Manner::Answers(asked) => self.answered(statement, hearing, asked, windows),
+            Manner::Hinted => self.hinted(statement, hearing, windows),
+        }
+    }
+}
 
 /// What became of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +49,8 @@ pub enum Verdict {
     Repeat,
     /// It answered a question of ours, and the token had moved since we asked: nothing of it was applied.
     Late,
+    /// Nothing of it was applied, since nobody proves it: the token is asked after.
+    Hinted,
 }
 
 impl Verdict {
@@ -39,6 +64,7 @@ impl Verdict {
             Verdict::Anomaly => "anomaly",
             Verdict::Repeat => "repeat",
             Verdict::Late => "late",
+            Verdict::Hinted => "hinted",
         }
     }
 }
@@ -69,6 +95,13 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// The reason of what changed: the statement's own, or what a hint gave before this answer agreed with it.
+    pub fn reason_code(&self, statement: &Statement) -> Option<String> {
+        let of_status = self.kind().filter(|kind| *kind != "metadata");
+        let given = statement.reason_code.clone();
+        given.or_else(|| of_status.and_then(|_| self.token.reason_code().map(str::to_owned)))
+    }
+
     /// What kind of transition it is: `status`, `suspenders` or `metadata`; `None` if nothing changed.
     pub fn kind(&self) -> Option<&'static str> {
         let changed = |field| self.changes.iter().any(|change| change.field == field);

@@ -14,6 +14,7 @@ use super::v1::SharedApi;
 use super::wire;
 use crate::domain::id::{Namespace, TokenReference};
 use crate::domain::token::Token;
+use crate::store::joined::{Joined, joined};
 use crate::store::outbox::{NewRegistration, Standing};
 use crate::store::written::Written;
 
@@ -119,7 +120,8 @@ fn mdes() -> Namespace {
     Namespace::Mdes
 }
 
-/// `GET /v1/tokens/{reference}?namespace=`: how it stands, if it was registered or heard of.
+/// `GET /v1/tokens/{reference}?namespace=`: how it stands, if it was registered or heard of; and how those stand that
+/// links join to it. `authority` says whose word counts; nothing is merged.
 pub(super) async fn show(
     State(api): State<SharedApi>,
     Named(reference): Named,
@@ -144,7 +146,13 @@ pub(super) async fn show(
             registration,
         },
     };
-    Ok(Json(wire::standing(&standing)))
+    let (state, token) = (&api.state, &standing.token);
+    let links = joined(&*state.store, &*state.desk, &token.reference, state.authority).await?;
+    let mut shown = wire::standing(&standing);
+    shown["token_reference_id"] = json!(token.token_reference_id());
+    shown["authority"] = json!(links.is_empty() || token.reference.namespace == state.authority);
+    shown["links"] = links.iter().map(Joined::shown).collect();
+    Ok(Json(shown))
 }
 
 /// `GET /v1/tokens?after=&limit=`: in the order of their identity; `next` is null after the last.

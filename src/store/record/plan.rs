@@ -11,7 +11,7 @@ use crate::domain::event::{EventData, EventType};
 use crate::domain::id::{ContentHash, NotificationId, QuarantineId, TokenReference};
 use crate::domain::notification::{Flag, Hearing, Statement, UnreadableToken, Windows};
 use crate::domain::status::Status;
-use crate::domain::token::{Asked, Change, Verdict};
+use crate::domain::token::{Change, Manner, Verdict};
 use crate::store::outbox::Standing;
 use crate::store::{Error, Outcome, Recorded, Recording};
 
@@ -49,6 +49,8 @@ pub(super) struct Entry<'a> {
     pub to_status: Option<Status>,
     /// When the status became what it is.
     pub status_at: Option<OffsetDateTime>,
+    /// Why it changed.
+    pub reason_code: Option<String>,
     pub changes: Vec<Change>,
     pub flags: BTreeSet<Flag>,
     /// What a merchant is told of it, in this order.
@@ -117,7 +119,7 @@ impl<'a> Plan<'a> {
             .get_mut(&statement.token)
             .ok_or_else(|| Error::Conflict("a token's row went away".to_owned()))?;
 
-        let entry = held.hear(statement, hearing, recording.asked.as_ref(), self.windows);
+        let entry = held.hear(statement, hearing, &recording.manner, self.windows);
         let outcome = entry.outcome();
         match (entry.verdict, before) {
             (Verdict::Repeat, Some((_, line))) => *self.repeats.entry(line).or_default() += 1,
@@ -155,19 +157,17 @@ impl Held {
         &mut self,
         statement: &'a Statement,
         hearing: Hearing,
-        asked: Option<&Asked>,
+        manner: &Manner,
         windows: &Windows,
     ) -> Entry<'a> {
         let token = &self.standing.token;
-        let mut decision = match asked {
-            Some(asked) => token.answered(statement, &hearing, asked, windows),
-            None => token.after(statement, &hearing, windows),
-        };
+        let mut decision = token.heard(statement, &hearing, manner, windows);
         if token.is_unheard() && self.standing.registration.is_none() {
             decision.flags.insert(Flag::Unregistered);
         }
         let told = telling::told(&self.standing, &decision, statement, &hearing);
         let kind = decision.kind();
+        let reason_code = decision.reason_code(statement);
         let from_status = token.status().cloned();
         self.changed |= decision.token != *token;
         let token = decision.token;
@@ -180,6 +180,7 @@ impl Held {
             from_status,
             to_status: token.status().cloned(),
             status_at: token.status_at(),
+            reason_code,
             changes: decision.changes,
             flags: decision.flags,
             told,

@@ -210,7 +210,7 @@ impl<'a> TransitionRow<'a> {
             from_status: entry.from_status.as_ref().map(|status| status.as_str()),
             to_status: entry.to_status.as_ref().map(|status| status.as_str()),
             status_at: entry.status_at.map(Stamp),
-            reason_code: entry.statement.reason_code.as_deref(),
+            reason_code: entry.reason_code.as_deref(),
             changes: Document::of(&entry.changes)?,
             notification_id: Id(entry.hearing.notification.0),
             recorded_at: Stamp(now),

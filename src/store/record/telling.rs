@@ -38,7 +38,7 @@ pub(super) fn told(
             status: token.status().map(|status| status.as_str().to_owned()),
             previous_status: previous_status.map(|status| status.as_str().to_owned()),
             suspended_by: token.suspended_by().map(str::to_owned).collect(),
-            reason_code: statement.reason_code.clone(),
+            reason_code: decision.reason_code(statement),
             status_at: token.status_at(),
             received_at: hearing.received_at,
             changes: telling.changes,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// An object's fields, by their trimmed key in lower case. No `Debug`: it holds a body.
 #[derive(Clone, Default, PartialEq)]
@@ -54,6 +54,12 @@ impl Fields {
         }
     }
 
+    /// What stands under other keys than these; an object within with its keys as they are read.
+    pub fn besides(&self, known: &[&str]) -> Map<String, Value> {
+        let others = self.0.iter().filter(|(key, _)| !known.contains(&key.as_str()));
+        others.map(|(key, field)| (key.clone(), field.value())).collect()
+    }
+
     /// Whether anything but null stands there.
     pub fn says(&self, key: &str) -> bool {
         self.0.get(key).is_some_and(|field| *field != Field::Plain(Value::Null))
@@ -63,6 +69,15 @@ impl Fields {
         match self.0.get(key)? {
             Field::Plain(value) => Some(value),
             Field::Object(_) => None,
+        }
+    }
+}
+
+impl Field {
+    fn value(&self) -> Value {
+        match self {
+            Field::Plain(value) => value.clone(),
+            Field::Object(fields) => Value::Object(fields.besides(&[])),
         }
     }
 }

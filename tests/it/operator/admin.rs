@@ -9,7 +9,7 @@ use axum::http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use mdes_receiver::clock::{ManualClock, SystemClock};
 use mdes_receiver::config::settings::Admin;
-use mdes_receiver::domain::id::{NotificationId, QuarantineId, TokenReference};
+use mdes_receiver::domain::id::{Namespace, NotificationId, QuarantineId, TokenReference};
 use mdes_receiver::domain::notification::Windows;
 use mdes_receiver::http::admin::{self, AdminState};
 use mdes_receiver::lifecycle::ordering::Offered;
@@ -46,6 +46,7 @@ async fn pages(mood: Mood, listen: &str, stopping: CancellationToken) -> Router 
         store: Arc::new(OnlyReady(mood)),
         outbox: nobody_asks.clone(),
         desk: nobody_asks.clone(),
+        authority: Namespace::Mdes,
         offered: Offered::default(),
         roster: nobody_asks,
         destinations: Arc::new([]),

@@ -11,6 +11,7 @@ use mdes_receiver::domain::masked::Secret;
 use mdes_receiver::domain::notification::{Statement, UnreadableToken, Windows};
 use mdes_receiver::domain::peer::Peer;
 use mdes_receiver::domain::status::{Instant, Status};
+use mdes_receiver::domain::token::Manner;
 use mdes_receiver::store::{self, NewQuarantine, Recording, SealedBy, SharedStore, Store as _};
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -215,7 +216,7 @@ async fn record(store: &SharedStore, statements: &[Statement]) {
             statements: vec![statement.clone()],
             unreadable: Vec::<(QuarantineId, UnreadableToken)>::new(),
             flags: BTreeSet::new(),
-            asked: None,
+            manner: Manner::Told,
         })
         .collect();
     store

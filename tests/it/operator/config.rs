@@ -734,3 +734,72 @@ fn what_changing_tokens_cannot_mean_is_refused_by_its_key() {
         "unknown key `lifecycle.tokenex.apikey`: did you mean `lifecycle.tokenex.api_key`?"
     );
 }
+
+/// A second ear as it should be, with that in place of one of its lines.
+fn ear(from: &str, to: &str) -> Operator {
+    let lifecycle =
+        "[lifecycle.tokenex]\nurl = \"https://test-api.tokenex.com\"\ntokenex_id = \"1\"\napi_key = \"k\"\n";
+    let table = format!(
+        "[tokenex_callbacks]\nlisten = \"0.0.0.0:8543\"\ncertificate = \"callbacks.pem\"\nprivate_key = \"callbacks.key\"\n\
+         path_secret = \"{}\"\nallow_from = [\"20.37.143.181\"]\n",
+        "hunter2-".repeat(5)
+    );
+    let file = format!("{SMALLEST}{lifecycle}{table}");
+    assert!(file.contains(from), "{from}");
+    operator(&file.replace(from, to))
+}
+
+#[test]
+fn the_second_ear_is_off_until_it_is_said_where_it_listens() {
+    assert!(operator(SMALLEST).settings().tokenex_callbacks.is_none());
+    let callbacks = ear("", "").settings().tokenex_callbacks.expect("it listens");
+    assert!(!callbacks.at_once, "nothing is believed by default");
+    assert_eq!((callbacks.answer_status, callbacks.refusal_status), (200, 400));
+    assert!(callbacks.allow_from[0].contains(&"20.37.143.181".parse::<std::net::IpAddr>().expect("an address")));
+    assert!(!format!("{callbacks:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_second_ear_that_anybody_could_talk_into_is_refused() {
+    let secret = "hunter2-".repeat(5);
+    for (from, to, why) in [
+        (
+            "[\"20.37.143.181\"]",
+            "[]",
+            "key `tokenex_callbacks.allow_from` in receiver.toml: names no network: write the addresses",
+        ),
+        (
+            "allow_from = [\"20.37.143.181\"]\n",
+            "",
+            "key `tokenex_callbacks.allow_from` in receiver.toml: names no network",
+        ),
+        (
+            secret.as_str(),
+            "hunter2",
+            "key `tokenex_callbacks.path_secret` in receiver.toml: must have 32 to 256 letters",
+        ),
+        (
+            secret.as_str(),
+            "hunter2/hunter2/hunter2/hunter2/hunter2",
+            "key `tokenex_callbacks.path_secret` in receiver.toml: must have",
+        ),
+        (
+            "listen = \"0.0.0.0:8543\"\n",
+            "",
+            "key `tokenex_callbacks.listen` is missing",
+        ),
+        (
+            "0.0.0.0:8543",
+            "127.0.0.1:9443",
+            "key `tokenex_callbacks.listen` in receiver.toml: is also `admin.listen`",
+        ),
+        (
+            "[lifecycle.tokenex]\nurl = \"https://test-api.tokenex.com\"\ntokenex_id = \"1\"\napi_key = \"k\"\n",
+            "",
+            "key `tokenex_callbacks.apply` in receiver.toml: is `confirmed`, and nobody could be asked: add `[lifecycle.tokenex]`",
+        ),
+    ] {
+        let refusal = ear(from, to).refusal();
+        assert!(refusal.starts_with(why), "{refusal}");
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mdes_receiver::clock::ManualClock;
 use mdes_receiver::domain::event::EventType;
 use mdes_receiver::domain::notification::Statement;
-use mdes_receiver::domain::token::{Asked, Verdict};
+use mdes_receiver::domain::token::{Asked, Manner, Verdict};
 use mdes_receiver::store::{Outbox as _, Recording, SharedStore};
 use time::Duration;
 
@@ -21,7 +21,7 @@ promises!(
 
 fn answer(request: &str, statement: Statement, sequence: u64) -> Recording {
     Recording {
-        asked: Some(Asked {
+        manner: Manner::Answers(Asked {
             sequence,
             vouched: false,
         }),

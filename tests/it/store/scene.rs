@@ -8,6 +8,7 @@ use mdes_receiver::domain::id::{ContentHash, NotificationId, QuarantineId, Token
 use mdes_receiver::domain::notification::{Statement, UnreadableToken, Windows};
 use mdes_receiver::domain::peer::Peer;
 use mdes_receiver::domain::status::{Instant, Status};
+use mdes_receiver::domain::token::Manner;
 use mdes_receiver::store::{Outcome, Recorded, Recording, SealedBy, SharedStore};
 use serde_json::Value;
 use time::macros::{date, datetime};
@@ -109,7 +110,7 @@ pub fn told(request_id: &str, statements: Vec<Statement>) -> Recording {
         statements,
         unreadable: Vec::new(),
         flags: BTreeSet::new(),
-        asked: None,
+        manner: Manner::Told,
     }
 }
 
