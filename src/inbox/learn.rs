@@ -96,8 +96,9 @@ fn heard_of(learned: &Learned, mut recording: Recording) -> Recording {
         .retain(|statement| statement.token == learned.token);
     recording.unreadable.clear();
     if learned.reconciles {
-        let mark = |statement: &mut Statement| drop(statement.flags.insert(Flag::Reconciled));
-        recording.statements.iter_mut().for_each(mark);
+        for statement in &mut recording.statements {
+            statement.flags.insert(Flag::Reconciled);
+        }
     }
     // Neither is odd about an answer.
     recording.flags.remove(&Flag::Unsealed);
