@@ -248,6 +248,7 @@ fn admin_router(
         store: memory.clone(),
         outbox: memory.clone(),
         desk: memory.clone(),
+        asking: memory.clone(),
         authority: settings.lifecycle.authority,
         offered: Offered::by(&settings.lifecycle),
         roster: memory.clone(),

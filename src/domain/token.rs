@@ -52,6 +52,26 @@ pub enum Doubt {
     SeveralNetworkTokens,
 }
 
+impl Doubt {
+    /// What it means, for people.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Doubt::Tie => "two different statements share an instant: the stricter holds",
+            Doubt::Untimed => "something was said without a readable time",
+            Doubt::FromTheFuture => "something was said with a time far ahead of our clock",
+            Doubt::DeactivatedOutOfOrder => "DEACTIVATED came with an older time than what was held",
+            Doubt::RepeatedAcross => "a statement was heard again after another had come between",
+            Doubt::WokeAfterDeactivation => "something else was said after DEACTIVATED, and not applied",
+            Doubt::Unrecognized => "the status is one that we do not know",
+            Doubt::NumberMissing => "the token's number changed and was not told",
+            Doubt::SeveralNetworkTokens => {
+                "several network tokens share this name: what is held is of the first of them"
+            }
+            Doubt::Hinted => "somebody who cannot prove it said that something changed; it is being asked after",
+        }
+    }
+}
+
 /// What the merchant said of a token when it was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {

@@ -15,6 +15,7 @@ mod export;
 mod flow;
 mod links;
 mod problem;
+mod reconciles;
 mod stream;
 mod tokens;
 mod v1;
@@ -40,7 +41,7 @@ use crate::config::settings::{Admin, Destination, Limits};
 use crate::domain::id::Namespace;
 use crate::lifecycle::ordering::Offered;
 use crate::store::desk::SharedDesk;
-use crate::store::{SharedOutbox, SharedRoster, SharedStore};
+use crate::store::{SharedAsking, SharedOutbox, SharedRoster, SharedStore};
 use crate::telemetry::Metrics;
 
 /// What the admin pages look at.
@@ -54,6 +55,8 @@ pub struct AdminState {
     pub desk: SharedDesk,
     /// Whose word counts of a token that several know.
     pub authority: Namespace,
+    /// Its questions, reconciles and gaps.
+    pub asking: SharedAsking,
     /// Who carries commands out.
     pub offered: Offered,
     /// Who may ask.

@@ -6,7 +6,7 @@ use crate::cli::output::{dash, escaped, pairs, table, time};
 use crate::domain::id::Namespace;
 use crate::domain::masked::masked;
 use crate::domain::status::Status;
-use crate::domain::token::{Change, Doubt, Token};
+use crate::domain::token::{Change, Token};
 use crate::store::joined::Joined;
 use crate::store::{KeptStatement, KeptToken, Transition};
 
@@ -65,7 +65,7 @@ fn state(kept: &KeptToken) -> String {
         token
             .doubts()
             .iter()
-            .map(|doubt| ("provisional", why(*doubt).to_owned())),
+            .map(|doubt| ("provisional", doubt.sentence().to_owned())),
     );
     if let Some(notification) = token.number_in() {
         lines.push(("number in", format!("notification {notification}, sealed")));
@@ -184,21 +184,5 @@ fn suspenders(token: &Token) -> String {
     match names.is_empty() {
         true => dash(),
         false => names.join(" "),
-    }
-}
-
-/// Why what we hold may not be the truth.
-fn why(doubt: Doubt) -> &'static str {
-    match doubt {
-        Doubt::Tie => "two different statements share an instant: the stricter holds",
-        Doubt::Untimed => "something was said without a readable time",
-        Doubt::FromTheFuture => "something was said with a time far ahead of our clock",
-        Doubt::DeactivatedOutOfOrder => "DEACTIVATED came with an older time than what was held",
-        Doubt::RepeatedAcross => "a statement was heard again after another had come between",
-        Doubt::WokeAfterDeactivation => "something else was said after DEACTIVATED, and not applied",
-        Doubt::Unrecognized => "the status is one that we do not know",
-        Doubt::NumberMissing => "the token's number changed and was not told",
-        Doubt::SeveralNetworkTokens => "several network tokens share this name: what is held is of the first of them",
-        Doubt::Hinted => "somebody who cannot prove it said that something changed; it is being asked after",
     }
 }
