@@ -44,8 +44,6 @@ pub enum Doubt {
     WokeAfterDeactivation,
     /// The status is one that we do not know, and the network has not said it again when asked.
     Unrecognized,
-    /// The token's number changed and was not told.
-    NumberMissing,
     /// Somebody who cannot prove it said that something changed.
     Hinted,
     /// Several network tokens share its name (TokenEx's), and nobody can tell of which one an answer speaks.
@@ -63,7 +61,6 @@ impl Doubt {
             Doubt::RepeatedAcross => "a statement was heard again after another had come between",
             Doubt::WokeAfterDeactivation => "something else was said after DEACTIVATED, and not applied",
             Doubt::Unrecognized => "the status is one that we do not know",
-            Doubt::NumberMissing => "the token's number changed and was not told",
             Doubt::SeveralNetworkTokens => {
                 "several network tokens share this name: what is held is of the first of them"
             }

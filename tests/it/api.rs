@@ -1,6 +1,6 @@
 //! The admin API, asked over HTTP of a whole receiver: who may ask what, and what is answered.
 
-mod caller;
+pub mod caller;
 
 mod admit;
 mod commands;

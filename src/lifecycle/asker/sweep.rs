@@ -136,13 +136,13 @@ impl<'a> Sweep<'a> {
             let after = self.kept.cursor.clone();
             let page = asking.to_ask(&self.kept.scope, after.as_ref(), PAGE).await?;
             let Some(found) = self.compare(page.tokens, stop).await else {
-                return Ok(self.give_back());
+                return self.give_back().await;
             };
             let is_last = page.next.is_none();
             if page.next.is_some() {
                 self.kept.cursor = page.next;
             }
-            if !self.write(found, is_last).await? {
+            if !self.write(found, is_last, LEASE).await? {
                 let reconcile = self.kept.id;
                 tracing::info!(%reconcile, "the reconcile was stopped, or another replica has it");
                 return Ok(Ended::Over);
@@ -156,7 +156,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// The durable step: a crash before it asks about this page once more.
-    async fn write(&mut self, found: Vec<(Found, bool)>, ended: bool) -> Result<bool, store::Error> {
+    async fn write(&mut self, found: Vec<(Found, bool)>, ended: bool, lease: Duration) -> Result<bool, store::Error> {
         for (one, _) in &found {
             self.kept.counts.count(one.finding);
             self.enquiry.metrics.reconciled(one.finding.as_str());
@@ -170,7 +170,7 @@ impl<'a> Sweep<'a> {
             counts: self.kept.counts,
             found: found.into_iter().filter_map(seen).collect(),
             ended,
-            lease: LEASE,
+            lease,
         };
         self.enquiry.asking.reconciled(&page).await
     }
@@ -217,7 +217,8 @@ impl<'a> Sweep<'a> {
         times.is_some_and(|(.., times)| *times >= GIVEN_BACK_MAX)
     }
 
-    fn give_back(&mut self) -> Ended {
+    /// For a while nobody works on it; then whoever comes first asks about this page again.
+    async fn give_back(&mut self) -> Result<Ended, store::Error> {
         let (id, cursor) = (self.kept.id, self.kept.cursor.clone());
         let before = self
             .given_back
@@ -226,7 +227,8 @@ impl<'a> Sweep<'a> {
         let times = before.map_or(0, |(.., times)| times) + 1;
         *self.given_back = Some((id, cursor, times));
         tracing::warn!(reconcile = %id, times, "nobody answers: the reconcile waits, and goes on where it is");
-        Ended::GivenBack
+        self.write(Vec::new(), false, TROUBLE_WAIT).await?;
+        Ok(Ended::GivenBack)
     }
 
     fn over(&self) {
