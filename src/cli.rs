@@ -17,6 +17,7 @@ mod migrate;
 mod operators;
 mod output;
 mod quarantine;
+mod reconcile;
 mod rows;
 mod serve;
 pub mod simulate;
@@ -93,6 +94,8 @@ enum Command {
     Destinations(destinations::DestinationsArgs),
     /// Suspend, resume or delete a token through its token service, and see what became of it.
     Lifecycle(Box<lifecycle::LifecycleArgs>),
+    /// Compare what we hold with what the network says, and put right what was missed.
+    Reconcile(reconcile::ReconcileArgs),
     /// Which names of MDES and of TokenEx are of one token.
     Links(links::LinksArgs),
     /// Who may ask the admin API: make a token, or take it away.
@@ -136,6 +139,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Deliveries(args) => deliveries::run(args, &load(&cli)?).await,
         Command::Destinations(args) => destinations::run(args, || load(&cli)).await,
         Command::Lifecycle(args) => lifecycle::run(args, &load(&cli)?).await,
+        Command::Reconcile(args) => reconcile::run(args, &load(&cli)?, now).await,
         Command::Links(args) => links::run(args, &load(&cli)?).await,
         Command::Operators(args) => operators::run(args, &load(&cli)?, now).await,
         Command::Endpoint(args) => endpoint::run(args).await,

@@ -2,11 +2,14 @@
 //! proof.
 //!
 //! It owns the port that the services fit ([`TokenService`]) and knows no wire. A command is on disk before it is sent;
-//! what nobody knows the end of is asked after, never sent again blindly.
+//! what nobody knows the end of is asked after, never sent again blindly. And it asks: what is in doubt, what may have
+//! been missed ([`asker`]).
 
 pub mod art;
+pub mod asker;
 pub mod desk;
 pub mod ordering;
+pub mod reconcile;
 pub mod throttle;
 
 use std::fmt;
@@ -16,7 +19,8 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::domain::command::{Action, CausedBy, Seen, Service, Target};
-use crate::domain::id::{CommandId, TokenReference};
+use crate::domain::id::{CommandId, NotificationId, TokenReference};
+use crate::domain::token::Verdict;
 
 /// A token service, as the desk speaks to it. Every call has a deadline of its own.
 #[async_trait]
@@ -129,7 +133,7 @@ pub struct Trouble {
 #[async_trait]
 pub trait Listener: Send + Sync {
     /// On disk after `Ok`. The error is for the log: what it said can be asked for again.
-    async fn learn(&self, answer: Learned) -> Result<(), String>;
+    async fn learn(&self, answer: Learned) -> Result<Taken, String>;
 }
 
 /// What a service said of a token. No `Debug`: a number may stand in it.
@@ -143,6 +147,19 @@ pub struct Learned {
     pub body: bytes::Bytes,
     /// It answers a question of ours, asked when we held that sequence of the token; `None`: it answers a request.
     pub asked_at_sequence: Option<u64>,
+    /// A reconcile asked: what it changes was missed before.
+    pub reconciles: bool,
     /// When the last byte of it came in.
     pub received_at: OffsetDateTime,
+}
+
+/// What became of what a service said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// As which notification it was recorded.
+    pub notification: NotificationId,
+    /// What it did to the token; `None`: the very same had been recorded before.
+    pub verdict: Option<Verdict>,
+    /// The token's sequence after it, if it was told.
+    pub sequence: Option<u64>,
 }

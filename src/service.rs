@@ -108,8 +108,8 @@ impl Service {
         let new_keys = Arc::new(Notify::new());
         let span = [&there, &stop];
         let mut workers = deliver::start(&settings, &destinations, &inbox, &outbox, &clock, &metrics, span);
-        let office = services.office(&settings, &inbox, &memory, &clock, &metrics);
-        act::start(office, &outbox, span, &mut workers);
+        let asked = services.who_work(&settings, &inbox, &memory, &clock, &metrics);
+        act::start(asked, &outbox, span, &mut workers);
         let reloadable = Reloadable {
             supervisor: Supervisor::from_env(),
             door,
@@ -247,6 +247,7 @@ fn admin_router(
         outbox: memory.clone(),
         desk: memory.clone(),
         art: services.art(memory, clock),
+        asking: memory.clone(),
         authority: settings.lifecycle.authority,
         offered: Offered::by(&settings.lifecycle),
         roster: memory.clone(),

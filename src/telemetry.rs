@@ -76,6 +76,9 @@ struct Inner {
     destination_paused: Family<To, Gauge>,
     breaker: Family<To, Gauge>,
     commands: Family<Commanded, Counter>,
+    questions: Family<Outcome, Counter>,
+    reconciled: Family<Outcome, Counter>,
+    reconcile_ended: Gauge,
     admin_requests: Family<Outcome, Counter>,
     history: History,
 }
@@ -105,6 +108,9 @@ impl Metrics {
             destination_paused: Family::default(),
             breaker: Family::default(),
             commands: Family::default(),
+            questions: Family::default(),
+            reconciled: Family::default(),
+            reconcile_ended: Gauge::default(),
             admin_requests: Family::default(),
             history: History::default(),
         };
@@ -254,6 +260,21 @@ impl Metrics {
         self.0.commands.get_or_create(&labels).inc();
     }
 
+    /// A question about a token in doubt was asked: what came of it.
+    pub fn question(&self, finding: &'static str) {
+        self.0.questions.get_or_create(&Outcome { outcome: finding }).inc();
+    }
+
+    /// A reconcile compared one token: what it found.
+    pub fn reconciled(&self, finding: &'static str) {
+        self.0.reconciled.get_or_create(&Outcome { outcome: finding }).inc();
+    }
+
+    /// A reconcile is through.
+    pub fn reconcile_ended(&self, now_unix: i64) {
+        self.0.reconcile_ended.set(now_unix);
+    }
+
     /// A request under /v1 was `admitted`, or why it was not.
     pub fn admin_request(&self, outcome: &'static str) {
         self.0.admin_requests.get_or_create(&Outcome { outcome }).inc();
@@ -313,6 +334,12 @@ impl Inner {
         r.register("destination_breaker", text, self.breaker.clone());
         let text = "Commands by action, service and end: confirmed, refused, contradicted, or overdue on the way there";
         r.register("commands", text, self.commands.clone());
+        let text = "Questions asked about tokens in doubt, by what came of them";
+        r.register("questions", text, self.questions.clone());
+        let text = "Tokens that reconciles compared with the network, by what they found";
+        r.register("reconciled", text, self.reconciled.clone());
+        let text = "When the last reconcile came through";
+        r.register("last_reconcile_timestamp_seconds", text, self.reconcile_ended.clone());
         let text = "TokenEx's own notifications by outcome: recorded, repeat, or why not";
         r.register("tokenex_callbacks", text, self.tokenex_callbacks.clone());
         let text = "Requests under /v1 by outcome: admitted, or why not; tokenex_… of the TokenEx contract";

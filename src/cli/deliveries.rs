@@ -6,7 +6,6 @@ use anyhow::ensure;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::output::{self, rfc3339, table, time};
 use super::{NOT_WELL, open_memory};
@@ -100,10 +99,10 @@ struct Replay {
     #[arg(long, value_name = "NAME")]
     destination: String,
     /// Recorded then or later: 2026-11-22T10:00:00Z.
-    #[arg(long, value_name = "TIME", value_parser = instant, required_unless_present = "token")]
+    #[arg(long, value_name = "TIME", value_parser = output::instant, required_unless_present = "token")]
     since: Option<OffsetDateTime>,
     /// Recorded before.
-    #[arg(long, value_name = "TIME", value_parser = instant)]
+    #[arg(long, value_name = "TIME", value_parser = output::instant)]
     until: Option<OffsetDateTime>,
     /// About this token.
     #[arg(long, value_name = "REFERENCE")]
@@ -307,8 +306,4 @@ fn state(word: &str) -> Result<State, String> {
 
 fn pattern(text: &str) -> Result<Pattern, String> {
     Pattern::parse(text).ok_or_else(|| "names no event type; write one such as token.suspended or token.*".to_owned())
-}
-
-fn instant(text: &str) -> Result<OffsetDateTime, String> {
-    OffsetDateTime::parse(text, &Rfc3339).map_err(|_| "must be a time such as 2026-11-22T10:00:00Z".to_owned())
 }

@@ -80,3 +80,8 @@ pub(super) fn rfc3339(at: OffsetDateTime) -> String {
 pub(super) fn dash() -> String {
     "-".to_owned()
 }
+
+/// A time as it is written on the command line.
+pub(super) fn instant(text: &str) -> Result<OffsetDateTime, String> {
+    OffsetDateTime::parse(text, &Rfc3339).map_err(|_| "must be a time such as 2026-11-22T10:00:00Z".to_owned())
+}

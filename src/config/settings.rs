@@ -409,6 +409,29 @@ pub struct Lifecycle {
     pub desk: Desk,
     /// How the served TokenEx contract answers where nobody knows how TokenEx does.
     pub contract: Contract,
+    /// How what we hold is compared with what the network says.
+    pub reconcile: Reconcile,
+}
+
+/// `[lifecycle.reconcile]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reconcile {
+    /// How often one is begun by itself; `None`: never.
+    pub every: Option<Duration>,
+    /// Each gap is followed by one.
+    pub after_gaps: bool,
+    /// Questions a second at most, of all services together.
+    pub calls_per_second: u32,
+}
+
+impl Default for Reconcile {
+    fn default() -> Self {
+        Reconcile {
+            every: None,
+            after_gaps: true,
+            calls_per_second: 2,
+        }
+    }
 }
 
 /// `[tokenex_callbacks]`: the listener for TokenEx's own notifications.

@@ -106,6 +106,8 @@ pub enum Flag {
     Unsealed,
     /// The first notice of a token that nobody registered.
     Unregistered,
+    /// A reconcile asked for it: what it changes was missed before.
+    Reconciled,
     /// It is about another network token of the same TokenEx token than what we hold, and was not applied.
     SeveralNetworkTokens,
 }
@@ -129,6 +131,7 @@ impl Flag {
             Flag::WokeAfterDeactivation => "woke_after_deactivation",
             Flag::Unsealed => "unsealed",
             Flag::Unregistered => "unregistered",
+            Flag::Reconciled => "reconciled",
             Flag::SeveralNetworkTokens => "several_network_tokens",
         }
     }

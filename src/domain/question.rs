@@ -1,9 +1,11 @@
 //! A question of ours: what we ask the network about a token, because what we hold may not be the truth.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::command::{Seen, Service};
-use super::id::{Namespace, TokenReference};
+use super::id::Namespace;
 use super::status::Status;
 use super::token::Token;
 
@@ -65,10 +67,64 @@ pub fn agrees(held: &Token, seen: &Seen) -> bool {
     held.status() == Some(&seen.status) && same_suspenders()
 }
 
-/// Who answers for a token: the service whose reference it is.
-pub fn answers_for(token: &TokenReference) -> Service {
-    match token.namespace {
+/// Who answers for a namespace's tokens: the service whose references they are.
+pub fn answers_for(namespace: Namespace) -> Service {
+    match namespace {
         Namespace::Mdes => Service::Mdes,
         Namespace::TokenEx => Service::TokenEx,
+    }
+}
+
+/// When a question that was asked in vain is asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// After so long.
+    pub due_in: Duration,
+    /// A person has to look at it; it is asked all the same, seldom.
+    pub given_up: bool,
+}
+
+/// Two answers that speak against DEACTIVATED count as two only if they come five minutes apart.
+const WAITS: [Duration; 6] = [
+    Duration::from_secs(5),
+    Duration::from_secs(40),
+    Duration::from_mins(2),
+    Duration::from_mins(6),
+    Duration::from_mins(6),
+    Duration::from_mins(30),
+];
+const SELDOM: Duration = Duration::from_hours(24);
+
+/// What follows after it was asked so often in vain (from 1).
+pub fn again(asks: u32) -> Again {
+    let place = usize::try_from(asks.saturating_sub(1)).unwrap_or(usize::MAX);
+    match WAITS.get(place) {
+        Some(&due_in) => Again {
+            due_in,
+            given_up: false,
+        },
+        None => Again {
+            due_in: SELDOM,
+            given_up: true,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_asked_ever_more_seldom_and_never_forgotten() {
+        let waits: Vec<Again> = (0..20).map(again).collect();
+        assert!(waits.is_sorted_by_key(|again| (again.given_up, again.due_in)));
+        assert_eq!(waits[1].due_in, Duration::from_secs(5));
+        assert!(again(u32::MAX).given_up);
+    }
+
+    #[test]
+    fn two_of_its_askings_are_far_enough_apart_to_count_as_two() {
+        let apart = Duration::from_mins(5);
+        assert!((1..6).any(|asks| again(asks).due_in > apart && !again(asks + 1).given_up));
     }
 }

@@ -61,7 +61,9 @@ impl Doubt {
             Doubt::RepeatedAcross => "a statement was heard again after another had come between",
             Doubt::WokeAfterDeactivation => "something else was said after DEACTIVATED, and not applied",
             Doubt::Unrecognized => "the status is one that we do not know",
-            Doubt::SeveralNetworkTokens => "several network tokens share this name: what is held is of the first of them",
+            Doubt::SeveralNetworkTokens => {
+                "several network tokens share this name: what is held is of the first of them"
+            }
             Doubt::Hinted => "somebody who cannot prove it said that something changed; it is being asked after",
         }
     }

@@ -16,6 +16,7 @@ mod export;
 pub(in crate::http) mod flow;
 mod links;
 mod problem;
+mod reconciles;
 mod stream;
 mod tokens;
 mod v1;
@@ -43,7 +44,7 @@ use crate::domain::id::Namespace;
 use crate::lifecycle::art::Art;
 use crate::lifecycle::ordering::Offered;
 use crate::store::desk::SharedDesk;
-use crate::store::{SharedOutbox, SharedRoster, SharedStore};
+use crate::store::{SharedAsking, SharedOutbox, SharedRoster, SharedStore};
 use crate::telemetry::Metrics;
 
 /// What the admin pages look at.
@@ -59,6 +60,8 @@ pub struct AdminState {
     pub art: Arc<Art>,
     /// Whose word counts of a token that several know.
     pub authority: Namespace,
+    /// Its questions, reconciles and gaps.
+    pub asking: SharedAsking,
     /// Who carries commands out.
     pub offered: Offered,
     /// Who may ask.

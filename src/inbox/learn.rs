@@ -30,6 +30,8 @@ pub struct Learned {
     pub body: Bytes,
     /// It answers a question of ours, asked when we held that sequence of the token; `None`: it is a statement.
     pub asked_at_sequence: Option<u64>,
+    /// A reconcile asked: what it changes was missed before, and its journal says so.
+    pub reconciles: bool,
     /// When the last byte of it came in.
     pub received_at: OffsetDateTime,
 }
@@ -93,6 +95,11 @@ fn heard_of(learned: &Learned, mut recording: Recording) -> Recording {
         .statements
         .retain(|statement| statement.token == learned.token);
     recording.unreadable.clear();
+    if learned.reconciles {
+        for statement in &mut recording.statements {
+            statement.flags.insert(Flag::Reconciled);
+        }
+    }
     // Neither is odd about an answer.
     recording.flags.remove(&Flag::Unsealed);
     recording.flags.remove(&Flag::MissingRequestId);

@@ -12,6 +12,7 @@ use crate::config::settings;
 use crate::domain::command::{Action, CausedBy, Order, Service, Target};
 use crate::domain::id::{CommandId, Namespace, TokenReference};
 use crate::domain::masked::without_written_numbers;
+use crate::domain::question::answers_for;
 use crate::store;
 use crate::store::desk::{Desk, Link, NewCommand};
 pub use crate::store::written::Unfit;
@@ -46,6 +47,13 @@ impl Offered {
             services: tokenex.into_iter().chain(mdes).collect(),
             approve_within: two.then_some(lifecycle.desk.approve_within),
         }
+    }
+
+    /// Whose tokens somebody can be asked about.
+    pub fn namespaces(&self) -> BTreeSet<Namespace> {
+        let all = [Namespace::Mdes, Namespace::TokenEx];
+        let has = |namespace: &Namespace| self.services.contains(&answers_for(*namespace));
+        all.into_iter().filter(has).collect()
     }
 
     /// The service that is meant: the one that is named, else the default, else the only one.

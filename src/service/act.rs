@@ -14,9 +14,10 @@ use crate::domain::command::{Rules, Service};
 use crate::http::tokenex::{self, Served};
 use crate::inbox::{self, Inbox};
 use crate::lifecycle::art::{Art, Gallery};
+use crate::lifecycle::asker::{Enquiry, Sweeps};
 use crate::lifecycle::desk::{Office, Worker};
 use crate::lifecycle::throttle::Throttled;
-use crate::lifecycle::{Learned, Listener, TokenService};
+use crate::lifecycle::{Learned, Listener, Taken, TokenService};
 use crate::mdes::client::Client;
 use crate::store::{Memory, SharedOutbox};
 use crate::telemetry::Metrics;
@@ -104,8 +105,20 @@ impl Services {
         })
     }
 
-    /// What the desk works with, if there is any service.
-    pub(super) fn office(
+    /// What the desk and the asker work with, if there is any service.
+    pub(super) fn who_work(
+        &self,
+        settings: &Settings,
+        inbox: &Arc<Inbox>,
+        memory: &Arc<Memory>,
+        clock: &Arc<dyn Clock>,
+        metrics: &Metrics,
+    ) -> (Option<Arc<Office>>, Option<Arc<Enquiry>>) {
+        let office = self.office(settings, inbox, memory, clock, metrics);
+        (office, self.enquiry(settings, inbox, memory, clock, metrics))
+    }
+
+    fn office(
         &self,
         settings: &Settings,
         inbox: &Arc<Inbox>,
@@ -128,38 +141,74 @@ impl Services {
         };
         (!self.all.is_empty()).then(|| Arc::new(office))
     }
+
+    fn enquiry(
+        &self,
+        settings: &Settings,
+        inbox: &Arc<Inbox>,
+        memory: &Arc<Memory>,
+        clock: &Arc<dyn Clock>,
+        metrics: &Metrics,
+    ) -> Option<Arc<Enquiry>> {
+        let reconcile = settings.lifecycle.reconcile;
+        let enquiry = Enquiry {
+            asking: memory.clone(),
+            services: self.asked.clone(),
+            listener: inbox.clone(),
+            sweeps: Sweeps {
+                every: reconcile.every,
+                calls_per_second: reconcile.calls_per_second,
+            },
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        };
+        (!self.all.is_empty()).then(|| Arc::new(enquiry))
+    }
 }
 
-/// Starts the desk among the workers, if there is any: one for each service, so that what is asked of one that is not
-/// configured any more is overdue, and says so. It begins once the store is there, and ends softly when the stop comes.
+/// Starts the desk and the asker among the workers, if there are any; the desk for each service, so that what is asked of
+/// one that is not configured any more is overdue, and says so. They begin once the store is there, and end softly when
+/// the stop comes.
 pub(super) fn start(
-    office: Option<Arc<Office>>,
+    (office, enquiry): (Option<Arc<Office>>, Option<Arc<Enquiry>>),
     outbox: &SharedOutbox,
     [store_is_there, stop]: [&CancellationToken; 2],
     workers: &mut JoinSet<()>,
 ) {
-    let Some(office) = office else {
-        return;
-    };
-    for through in Service::ALL {
-        let (office, bell, stop_of_one) = (office.clone(), outbox.bell(), stop.clone());
-        let work = move || Worker::new(office.clone(), through, bell.clone()).run(stop_of_one.clone());
-        let panicked = || tracing::error!("the desk's worker panicked; another one begins");
+    if let Some(office) = office {
+        for through in Service::ALL {
+            let (office, bell, stop_of_one) = (office.clone(), outbox.bell(), stop.clone());
+            let work = move || Worker::new(office.clone(), through, bell.clone()).run(stop_of_one.clone());
+            let panicked = || tracing::error!("the desk's worker panicked; another one begins");
+            workers.spawn(supervised(work, panicked, store_is_there.clone(), stop.clone()));
+        }
+    }
+    if let Some(enquiry) = enquiry {
+        let (bell, stop_of_one) = (outbox.bell(), stop.clone());
+        let work = move || enquiry.clone().run(bell.clone(), stop_of_one.clone());
+        let panicked = || tracing::error!("the asker panicked; another one begins");
         workers.spawn(supervised(work, panicked, store_is_there.clone(), stop.clone()));
     }
 }
 
 #[async_trait]
 impl Listener for Inbox {
-    async fn learn(&self, answer: Learned) -> Result<(), String> {
+    async fn learn(&self, answer: Learned) -> Result<Taken, String> {
         let learned = inbox::Learned {
             service: answer.service,
             token: answer.token,
             body: answer.body,
             asked_at_sequence: answer.asked_at_sequence,
+            reconciles: answer.reconciles,
             received_at: answer.received_at,
         };
-        let learned = Inbox::learn(self, learned).await;
-        learned.map(drop).map_err(|error| error.to_string())
+        let receipt = Inbox::learn(self, learned).await.map_err(|error| error.to_string())?;
+        // It was about one token alone.
+        let outcome = receipt.outcomes.first();
+        Ok(Taken {
+            notification: receipt.id,
+            verdict: outcome.map(|outcome| outcome.verdict),
+            sequence: outcome.map(|outcome| outcome.sequence),
+        })
     }
 }

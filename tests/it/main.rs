@@ -25,6 +25,7 @@ mod operator;
 mod program;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
+mod reconcile;
 mod simulator;
 mod store;
 mod tokenex;

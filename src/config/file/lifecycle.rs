@@ -27,6 +27,7 @@ pub(in crate::config) struct Lifecycle {
     pub(in crate::config) mdes: Option<Mdes>,
     pub(in crate::config) clients: Vec<Client>,
     pub(in crate::config) contract: Contract,
+    pub(in crate::config) reconcile: Reconcile,
 }
 
 impl Default for Lifecycle {
@@ -50,6 +51,7 @@ impl Default for Lifecycle {
             mdes: None,
             clients: Vec::new(),
             contract: Contract::default(),
+            reconcile: Reconcile::default(),
         }
     }
 }
@@ -135,6 +137,24 @@ impl Default for Contract {
             internal: 500,
             wait_secs: 30,
             open_max: 1_000,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Reconcile {
+    pub(in crate::config) every: Option<String>,
+    pub(in crate::config) after_gaps: bool,
+    pub(in crate::config) calls_per_second: u64,
+}
+
+impl Default for Reconcile {
+    fn default() -> Self {
+        Reconcile {
+            every: None,
+            after_gaps: true,
+            calls_per_second: 2,
         }
     }
 }

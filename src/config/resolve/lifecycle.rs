@@ -15,6 +15,7 @@ const WAIT_SECS_MAX: u64 = 60;
 const OPEN_MAX: u64 = 100_000;
 /// A call must have ended when the desk's lease does.
 const TOTAL_SECS_MAX: u64 = 20;
+const SWEEP_EVERY_MIN: Duration = Duration::from_hours(1);
 
 pub(super) fn lifecycle(lifecycle: file::Lifecycle, at: &Resolver<'_>) -> Result<settings::Lifecycle, Error> {
     let egress = egress(&lifecycle, at)?;
@@ -41,6 +42,7 @@ pub(super) fn lifecycle(lifecycle: file::Lifecycle, at: &Resolver<'_>) -> Result
             approve_within: some_time(&lifecycle.approve_within, "lifecycle.approve_within", "24h", at)?,
         },
         contract: contract(&lifecycle.contract, at)?,
+        reconcile: reconcile(&lifecycle.reconcile, at)?,
     };
     agree(&lifecycle, at)?;
     Ok(lifecycle)
@@ -218,5 +220,21 @@ fn contract(contract: &file::Contract, at: &Resolver<'_>) -> Result<settings::Co
         internal: status(contract.internal, "internal")?,
         wait: Duration::from_secs(wait),
         open_max: at.bounded(contract.open_max, 1, OPEN_MAX, "lifecycle.contract.open_max")?,
+    })
+}
+
+fn reconcile(reconcile: &file::Reconcile, at: &Resolver<'_>) -> Result<settings::Reconcile, Error> {
+    let key = "lifecycle.reconcile.calls_per_second";
+    let every = |text: &str| match at.wait(text, "lifecycle.reconcile.every")? {
+        every if every < SWEEP_EVERY_MIN => {
+            let why = "must be an hour at least, such as `7d`: each asks about every token";
+            Err(at.invalid("lifecycle.reconcile.every", why))
+        }
+        every => Ok(every),
+    };
+    Ok(settings::Reconcile {
+        every: reconcile.every.as_deref().map(every).transpose()?,
+        after_gaps: reconcile.after_gaps,
+        calls_per_second: at.bounded(reconcile.calls_per_second, 1, 1_000, key)?,
     })
 }

@@ -183,6 +183,18 @@ impl Problem {
         Problem::new(StatusCode::NOT_FOUND, "unknown-command", "unknown command", detail)
     }
 
+    /// No reconcile of that id.
+    pub fn unknown_reconcile() -> Self {
+        let detail = "no reconcile has that id: `GET /v1/reconciles` shows those that there are";
+        Problem::new(StatusCode::NOT_FOUND, "unknown-reconcile", "unknown reconcile", detail)
+    }
+
+    /// A reconcile that has ended.
+    pub fn has_ended() -> Self {
+        let detail = "the reconcile has ended: `GET /v1/reconciles/{id}` says what came of it";
+        Problem::new(StatusCode::CONFLICT, "has-ended", "nothing to stop", detail)
+    }
+
     /// The names are not joined.
     pub fn unknown_link() -> Self {
         let detail = "these names are not joined: `GET /v1/links` shows those that are";

@@ -14,7 +14,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::admit::{Door, admit};
 use super::problem::Problem;
-use super::{AdminState, assets, commands, deliveries, destinations, events, export, links, stream, tokens};
+use super::{
+    AdminState, assets, commands, deliveries, destinations, events, export, links, reconciles, stream, tokens,
+};
 use crate::config::settings::{Destination, Limits};
 use crate::http::body::Room;
 
@@ -69,6 +71,12 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(state: AdminState) -> Rou
         .route("/commands/{id}", get(commands::show))
         .route("/commands/{id}/approve", post(commands::approve))
         .route("/commands/{id}/withdraw", post(commands::withdraw))
+        .route("/reconciles", get(reconciles::list).post(reconciles::begin))
+        .route("/reconciles/{id}", get(reconciles::show))
+        .route("/reconciles/{id}/findings", get(reconciles::findings))
+        .route("/reconciles/{id}/stop", post(reconciles::stop))
+        .route("/questions", get(reconciles::questions))
+        .route("/gaps", get(reconciles::gaps))
         .route("/links", get(links::list).post(links::join).delete(links::part))
         .route("/assets/{id}", get(assets::show))
         .route("/events", get(events::page))

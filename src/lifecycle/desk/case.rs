@@ -263,6 +263,7 @@ impl Case {
             token: named(order),
             body,
             asked_at_sequence,
+            reconciles: false,
             received_at: self.office.clock.now(),
         };
         let learned = timeout(LEARN_MAX, self.office.listener.learn(answer)).await;
