@@ -2,7 +2,8 @@
 --
 -- Why these tables: a token in doubt has one question until the doubt is gone; a reconcile is one row whose cursor
 -- says how far it is, so that a crash costs one page; a gap is a time in which a notification may have been missed.
--- Who works on one of them holds a lease, not a lock.
+-- Who works on one of them holds a lease, not a lock. No foreign key points at tokens: it would lock a token's row,
+-- and receiving does not wait for a question.
 
 create table questions (
   namespace               text        collate "C" not null,
@@ -15,8 +16,7 @@ create table questions (
   claim                   integer     not null default 0 check (claim >= 0),
   opened_at               timestamptz not null,
   due_at                  timestamptz not null,
-  primary key (namespace, token_unique_reference),
-  foreign key (namespace, token_unique_reference) references tokens
+  primary key (namespace, token_unique_reference)
 )
 -- Room for a row's next version on its own page.
 with (fillfactor = 70);
@@ -63,6 +63,7 @@ create table reconciles (
 
 create index reconciles_open on reconciles (id) where ended_at is null;
 create unique index reconciles_scheduled on reconciles (cause) where ended_at is null and cause = 'schedule';
+create index reconciles_schedule on reconciles (created_at) where cause = 'schedule';
 
 comment on table reconciles is 'Comparisons of what we hold with what the network says, each as far as it is';
 comment on column reconciles.id is 'Ours, in the order of asking';

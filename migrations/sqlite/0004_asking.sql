@@ -13,8 +13,7 @@ create table questions (
   claim                   integer not null default 0 check (claim >= 0),
   opened_at               text    not null,
   due_at                  text    not null,
-  primary key (namespace, token_unique_reference),
-  foreign key (namespace, token_unique_reference) references tokens
+  primary key (namespace, token_unique_reference)
 ) strict, without rowid;
 
 create index questions_due on questions (namespace, due_at);
@@ -48,6 +47,7 @@ create table reconciles (
 
 create index reconciles_open on reconciles (id) where ended_at is null;
 create unique index reconciles_scheduled on reconciles (cause) where ended_at is null and cause = 'schedule';
+create index reconciles_schedule on reconciles (created_at) where cause = 'schedule';
 
 create table reconcile_findings (
   reconcile_id            text    not null references reconciles on delete cascade,

@@ -5,6 +5,14 @@
 //! about many in the order of their identity, and how far it is stands on disk after each page: a crash asks once more
 //! about the tokens of one page. A gap is a time in which a notification may have been missed.
 
+pub(super) mod findings;
+pub(super) mod gaps;
+pub(super) mod presence;
+pub(super) mod questions;
+pub(super) mod reconciles;
+pub(super) mod walk;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,8 +55,9 @@ pub trait Asking: Send + Sync {
     /// Questions, those that were given up first, then by identity, after that one, at most `limit` (1 to 1,000).
     async fn questions(&self, after: Option<&KeptQuestion>, limit: u32) -> Result<Vec<KeptQuestion>, Error>;
 
-    /// Keeps a reconcile, due now. A scheduled one is kept only if no scheduled one is open and the newest one began
-    /// before `unless_since`; `false`: it was not.
+    /// Keeps a reconcile, due now. A scheduled one is kept only if no scheduled one is open and the newest scheduled one
+    /// was kept before `unless_since`, if that is given; `false`: it was not. Two replicas never both keep one. For
+    /// other causes `unless_since` says nothing, and told twice under one id it is kept once.
     async fn begin_reconcile(
         &self,
         reconcile: &NewReconcile,
@@ -59,11 +68,12 @@ pub trait Asking: Send + Sync {
     async fn claim_reconcile(&self, lease: Duration) -> Result<Option<ClaimedReconcile>, Error>;
 
     /// The next tokens that a reconcile asks about, in the order of their identity: of its namespaces, after that one,
-    /// not DEACTIVATED, and, if it has a `since`, of which nothing was recorded since then; those that are only
-    /// registered too. At most `limit` (1 to 1,000).
-    async fn to_ask(&self, which: &Scope, after: Option<&TokenReference>, limit: u32) -> Result<Vec<ToAsk>, Error>;
+    /// not DEACTIVATED, and, if it has a `since`, of which nothing was received since then; those that are only
+    /// registered too. At most `limit` (1 to 1,000), and fewer or none where few of the next tokens fit: one call looks
+    /// at some thousand tokens at most, so that it costs the same however many there are.
+    async fn to_ask(&self, which: &Scope, after: Option<&TokenReference>, limit: u32) -> Result<Asked, Error>;
 
-    /// How many tokens [`Asking::to_ask`] would give in all; counts no further than a million.
+    /// How many tokens [`Asking::to_ask`] would give in all; looks at no more than a million.
     async fn how_many_to_ask(&self, which: &Scope) -> Result<u64, Error>;
 
     /// Writes how far a claimed reconcile is, and what it found that a person wants to see (at most 10,000 of one
@@ -98,8 +108,15 @@ pub trait Asking: Send + Sync {
     async fn gaps(&self, before: Option<GapId>, limit: u32) -> Result<Vec<KeptGap>, Error>;
 
     /// This replica was here until now. Gives when any replica was last here before this call; `None`: none ever was.
+    /// If that was longer ago than `longer_than`, the time since is noted in the same transaction as a miss by
+    /// [`Missed::Downtime`], under that id if it opens a gap: whoever dies after this call has it on disk.
     /// Replicas that were not here for a day are forgotten, but for the newest.
-    async fn here(&self, replica: &str) -> Result<Option<OffsetDateTime>, Error>;
+    async fn here(
+        &self,
+        replica: &str,
+        downtime: GapId,
+        longer_than: Duration,
+    ) -> Result<Option<OffsetDateTime>, Error>;
 }
 
 /// What the callers hold.
@@ -184,7 +201,7 @@ pub struct KeptQuestion {
 pub struct Scope {
     /// Of these namespaces: those whose service was configured when it began.
     pub namespaces: Vec<Namespace>,
-    /// Only those of which nothing was recorded since then.
+    /// Only those of which nothing was received since then.
     #[serde(with = "time::serde::rfc3339::option")]
     pub since: Option<OffsetDateTime>,
 }
@@ -322,6 +339,15 @@ pub struct ToAsk {
     pub registered_as: Option<Status>,
 }
 
+/// A page of the tokens that a reconcile asks about.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Asked {
+    /// They; maybe none, though there are more.
+    pub tokens: Vec<ToAsk>,
+    /// Where the next page begins; `None`: that was the last one.
+    pub next: Option<TokenReference>,
+}
+
 /// How far a reconcile is, on its way to disk.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReconciledPage {
@@ -441,4 +467,23 @@ pub struct KeptGap {
     pub closed: bool,
     /// The reconcile that it began.
     pub reconcile: Option<ReconcileId>,
+}
+
+/// The namespaces in the order of the tokens' identity, and after which reference each goes on.
+fn sorted<'a>(
+    namespaces: &[Namespace],
+    after: Option<&'a TokenReference>,
+) -> impl Iterator<Item = (Namespace, &'a str)> + use<'a> {
+    let namespaces: BTreeSet<Namespace> = namespaces.iter().copied().collect();
+    let start = move |namespace: Namespace| match after {
+        Some(after) if after.namespace > namespace => None,
+        Some(after) if after.namespace == namespace => Some((namespace, after.reference.as_str())),
+        _ => Some((namespace, "")),
+    };
+    namespaces.into_iter().filter_map(start)
+}
+
+/// A finding from its word; `place` names table, column and row.
+fn stored_finding(word: &str, place: impl FnOnce() -> String) -> Result<Finding, Error> {
+    Finding::parse(word).ok_or_else(|| Error::Corrupt(place()))
 }

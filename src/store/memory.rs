@@ -8,6 +8,11 @@ use time::OffsetDateTime;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
+use super::asking::{
+    Asked, Asking, Cause, ClaimedQuestions, ClaimedReconcile, Found, KeptGap, KeptQuestion, KeptReconcile, Miss,
+    NewReconcile, Opened, ReconciledPage, Scope, SettledQuestion, findings, gaps, presence, questions, reconciles,
+    walk,
+};
 use super::bell::Bell;
 use super::deliveries::Act;
 use super::desk::{Approved, Claims, CommandFilter, Desk, KeptCommand, Link, NewCommand, Ordered, Progress, Step};
@@ -27,7 +32,9 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::config::settings;
-use crate::domain::id::{CommandId, DeliveryId, NotificationId, QuarantineId, TokenReference};
+use crate::domain::id::{
+    CommandId, DeliveryId, GapId, Namespace, NotificationId, QuarantineId, ReconcileId, TokenReference,
+};
 use crate::domain::notification::Windows;
 use crate::domain::token::Registration;
 
@@ -447,6 +454,169 @@ impl Desk for Memory {
 
     async fn unlink(&self, link: &Link) -> Result<bool, Error> {
         self.write(async |session| links::remove(session, link).await).await
+    }
+}
+
+#[async_trait]
+impl Asking for Memory {
+    async fn open_questions(
+        &self,
+        namespaces: &[Namespace],
+        after: Option<&TokenReference>,
+        limit: u32,
+    ) -> Result<Opened, Error> {
+        let met = self
+            .read(async |session| questions::met(session, namespaces, after, page(limit)).await)
+            .await?;
+        if met.without.is_empty() {
+            return Ok(met.opened(0));
+        }
+        let now = self.clock.now();
+        let opened = self
+            .write(async |session| questions::open(session, &met.without, now).await)
+            .await?;
+        Ok(met.opened(opened))
+    }
+
+    async fn claim_questions(
+        &self,
+        namespaces: &[Namespace],
+        lease: Duration,
+        limit: u32,
+    ) -> Result<ClaimedQuestions, Error> {
+        let now = self.clock.now();
+        let none = self
+            .read(async |session| questions::none_due(session, namespaces, now).await)
+            .await?;
+        match none {
+            Some(none) => Ok(none),
+            None => {
+                self.write(async |session| questions::claim(session, namespaces, lease, page(limit), now).await)
+                    .await
+            }
+        }
+    }
+
+    async fn settle_question(&self, settled: &SettledQuestion) -> Result<bool, Error> {
+        let now = self.clock.now();
+        self.write(async |session| questions::settle(session, settled, now).await)
+            .await
+    }
+
+    async fn questions(&self, after: Option<&KeptQuestion>, limit: u32) -> Result<Vec<KeptQuestion>, Error> {
+        self.read(async |session| questions::page(session, after, page(limit)).await)
+            .await
+    }
+
+    async fn begin_reconcile(
+        &self,
+        reconcile: &NewReconcile,
+        unless_since: Option<OffsetDateTime>,
+    ) -> Result<bool, Error> {
+        let now = self.clock.now();
+        if reconcile.cause != Cause::Schedule {
+            self.write(async |session| reconciles::keep(session, reconcile, now).await)
+                .await?;
+            return Ok(true);
+        }
+        let is_time = self
+            .read(async |session| reconciles::is_time(session, unless_since).await)
+            .await?;
+        if !is_time {
+            return Ok(false);
+        }
+        self.write(async |session| reconciles::keep_scheduled(session, reconcile, unless_since, now).await)
+            .await
+    }
+
+    async fn claim_reconcile(&self, lease: Duration) -> Result<Option<ClaimedReconcile>, Error> {
+        let now = self.clock.now();
+        if !self
+            .read(async |session| reconciles::any_free(session, now).await)
+            .await?
+        {
+            return Ok(None);
+        }
+        self.write(async |session| reconciles::claim(session, lease, now).await)
+            .await
+    }
+
+    async fn to_ask(&self, which: &Scope, after: Option<&TokenReference>, limit: u32) -> Result<Asked, Error> {
+        self.read(async |session| walk::page(session, which, after, page(limit)).await)
+            .await
+    }
+
+    async fn how_many_to_ask(&self, which: &Scope) -> Result<u64, Error> {
+        let mut count = walk::Count::default();
+        while !count.is_done() {
+            // Each look has a deadline of its own.
+            count = self
+                .read(async |session| walk::count_on(session, which, &count).await)
+                .await?;
+        }
+        Ok(count.fitting)
+    }
+
+    async fn reconciled(&self, page: &ReconciledPage) -> Result<bool, Error> {
+        let now = self.clock.now();
+        self.write(async |session| reconciles::go_on(session, page, now).await)
+            .await
+    }
+
+    async fn stop_reconcile(&self, id: ReconcileId) -> Result<bool, Error> {
+        let now = self.clock.now();
+        self.write(async |session| reconciles::stop(session, id, now).await)
+            .await
+    }
+
+    async fn reconcile(&self, id: ReconcileId) -> Result<Option<KeptReconcile>, Error> {
+        self.read(async |session| reconciles::one(session, id).await).await
+    }
+
+    async fn reconciles(&self, before: Option<ReconcileId>, limit: u32) -> Result<Vec<KeptReconcile>, Error> {
+        self.read(async |session| reconciles::page(session, before, page(limit)).await)
+            .await
+    }
+
+    async fn findings(&self, id: ReconcileId, after: Option<&TokenReference>, limit: u32) -> Result<Vec<Found>, Error> {
+        self.read(async |session| findings::page(session, id, after, page(limit)).await)
+            .await
+    }
+
+    async fn missed(&self, misses: &[Miss]) -> Result<(), Error> {
+        self.write(async |session| gaps::note(session, misses).await).await
+    }
+
+    async fn close_gaps(
+        &self,
+        quiet_since: OffsetDateTime,
+        reconcile: Option<&NewReconcile>,
+    ) -> Result<Vec<KeptGap>, Error> {
+        let now = self.clock.now();
+        if !self
+            .read(async |session| gaps::any_quiet(session, quiet_since).await)
+            .await?
+        {
+            return Ok(Vec::new());
+        }
+        self.write(async |session| gaps::close(session, quiet_since, reconcile, now).await)
+            .await
+    }
+
+    async fn gaps(&self, before: Option<GapId>, limit: u32) -> Result<Vec<KeptGap>, Error> {
+        self.read(async |session| gaps::page(session, before, page(limit)).await)
+            .await
+    }
+
+    async fn here(
+        &self,
+        replica: &str,
+        downtime: GapId,
+        longer_than: Duration,
+    ) -> Result<Option<OffsetDateTime>, Error> {
+        let now = self.clock.now();
+        self.write(async |session| presence::here(session, replica, downtime, longer_than, now).await)
+            .await
     }
 }
 

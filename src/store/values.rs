@@ -159,6 +159,18 @@ impl Words {
     }
 }
 
+impl Encode<'_, Postgres> for Words {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        Encode::<Postgres>::encode_by_ref(&self.0, buffer)
+    }
+}
+
+impl Encode<'_, Sqlite> for Words {
+    fn encode_by_ref(&self, buffer: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        Encode::<Sqlite>::encode(serde_json::to_string(&self.0)?, buffer)
+    }
+}
+
 impl Decode<'_, Postgres> for Words {
     fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
         <Vec<String> as Decode<Postgres>>::decode(value).map(Words)

@@ -189,6 +189,7 @@ async fn template(server: &mut PgConnection) -> String {
     include_str!("../../migrations/postgres/0001_inbox.sql").hash(&mut hasher);
     include_str!("../../migrations/postgres/0002_outbox.sql").hash(&mut hasher);
     include_str!("../../migrations/postgres/0003_commands.sql").hash(&mut hasher);
+    include_str!("../../migrations/postgres/0004_asking.sql").hash(&mut hasher);
     let name = format!("mdes_template_{:016x}", hasher.finish());
     run(server, "select pg_advisory_lock(7340)".to_owned()).await;
     let there: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")

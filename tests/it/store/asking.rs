@@ -1,0 +1,9 @@
+//! Asking: a question for each token in doubt, reconciles that go on where they were, gaps that begin them.
+
+mod findings;
+mod gaps;
+mod presence;
+mod questions;
+mod reconciles;
+mod scene;
+mod walking;
