@@ -20,12 +20,12 @@ use tracing::{info, warn};
 use super::Error;
 use super::connection::{self, Doorway};
 use super::lifetime::FAREWELL;
-use super::peer::Refused;
+use super::peer::{Refusal, Refused};
 use super::refusals::Refusals;
 use super::tls::{DoorTls, ServerTls};
 use crate::clock::Clock;
 use crate::config::settings::Limits;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Misses};
 
 /// Connections that the kernel keeps while the loop is busy; the kernel may cut it (net.core.somaxconn).
 const BACKLOG: u32 = 4096;
@@ -50,6 +50,7 @@ pub struct Listener {
     limits: Limits,
     proxy_protocol_from: Vec<IpNet>,
     metrics: Metrics,
+    misses: Misses,
     clock: Arc<dyn Clock>,
 }
 
@@ -70,6 +71,7 @@ impl Listener {
             limits,
             proxy_protocol_from: Vec::new(),
             metrics,
+            misses: Misses::default(),
             clock,
         })
     }
@@ -78,6 +80,13 @@ impl Listener {
     #[must_use]
     pub fn with_proxy_protocol(mut self, from: Vec<IpNet>) -> Self {
         self.proxy_protocol_from = from;
+        self
+    }
+
+    /// Who bears a known name and is not let in is noted there.
+    #[must_use]
+    pub fn with_misses(mut self, misses: Misses) -> Self {
+        self.misses = misses;
         self
     }
 
@@ -101,7 +110,7 @@ impl Listener {
             router,
             limits: self.limits,
             proxy_protocol_from: self.proxy_protocol_from,
-            refusals: Refusals::new(metrics.clone(), self.clock),
+            refusals: Refusals::new(metrics.clone(), self.misses, self.clock),
             metrics,
             stop: stop.clone(),
         });
@@ -111,7 +120,7 @@ impl Listener {
                 accepted = accept(&self.socket) => accepted,
             };
             let Ok(permit) = permits.clone().try_acquire_owned() else {
-                doorway.refusals.note(Refused::TooMany, address, "");
+                doorway.refusals.note(&Refusal::nameless(Refused::TooMany), address);
                 continue;
             };
             let doorway = doorway.clone();
