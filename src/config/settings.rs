@@ -402,6 +402,8 @@ pub struct Lifecycle {
     pub mdes: Option<Mdes>,
     /// How the desk works.
     pub desk: Desk,
+    /// How what we hold is compared with what the network says.
+    pub reconcile: Reconcile,
     /// How the served TokenEx contract answers where nobody knows how TokenEx does.
     pub contract: Contract,
 }
@@ -427,6 +429,19 @@ impl Default for Desk {
             calls_per_second: 5,
             delete_needs_two: false,
         }
+    }
+}
+
+/// `[lifecycle.reconcile]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Reconcile {
+    /// Begin one when a gap has ended.
+    pub after_gaps: bool,
+}
+
+impl Default for Reconcile {
+    fn default() -> Self {
+        Reconcile { after_gaps: true }
     }
 }
 

@@ -25,6 +25,7 @@ pub(in crate::config) struct Lifecycle {
     pub(in crate::config) mdes: Option<Mdes>,
     pub(in crate::config) clients: Vec<Client>,
     pub(in crate::config) contract: Contract,
+    pub(in crate::config) reconcile: Reconcile,
 }
 
 impl Default for Lifecycle {
@@ -46,7 +47,20 @@ impl Default for Lifecycle {
             mdes: None,
             clients: Vec::new(),
             contract: Contract::default(),
+            reconcile: Reconcile::default(),
         }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Reconcile {
+    pub(in crate::config) after_gaps: bool,
+}
+
+impl Default for Reconcile {
+    fn default() -> Self {
+        Reconcile { after_gaps: true }
     }
 }
 

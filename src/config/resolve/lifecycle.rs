@@ -33,6 +33,9 @@ pub(super) fn lifecycle(lifecycle: file::Lifecycle, at: &Resolver<'_>) -> Result
             calls_per_second: at.bounded(lifecycle.calls_per_second, 1, 1_000, "lifecycle.calls_per_second")?,
             delete_needs_two: lifecycle.delete_needs_two,
         },
+        reconcile: settings::Reconcile {
+            after_gaps: lifecycle.reconcile.after_gaps,
+        },
         contract: contract(&lifecycle.contract, at)?,
     };
     agree(&lifecycle, at)?;
