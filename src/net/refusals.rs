@@ -43,11 +43,11 @@ impl Refusals {
     /// Counts a refusal and, within the limit, logs it; what the peer said of itself is escaped and cut here.
     pub fn note(&self, refusal: &Refusal, address: SocketAddr) {
         let reason = refusal.reason;
-        self.0.metrics.handshake(reason.word());
         if let Some(name) = &refusal.known {
             let now = self.0.clock.now();
             self.0.misses.note(Missed::Refused, name, reason.word(), now);
         }
+        self.0.metrics.handshake(reason.word());
         if reason == Refused::Probe {
             return;
         }

@@ -11,6 +11,7 @@ mod deliver;
 mod door;
 mod egress;
 mod envelope;
+mod gaps;
 mod hostile;
 #[cfg(feature = "kafka")]
 mod kafka;
