@@ -9,6 +9,7 @@ pub mod delivery;
 pub mod event;
 pub mod id;
 pub mod masked;
+pub mod missed;
 pub mod notification;
 pub mod pace;
 pub mod peer;

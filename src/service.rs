@@ -6,6 +6,7 @@
 mod act;
 mod changes;
 mod deliver;
+pub mod gaps;
 mod notify;
 mod overhear;
 mod reload;
@@ -39,8 +40,9 @@ use crate::net::file_limit::raise_file_limit;
 use crate::net::listener::{Listener, Security};
 use crate::net::tls::{DoorTls, ServerTls};
 use crate::store::{self, Memory, SharedOutbox, SharedStore};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Misses};
 use act::Services;
+use gaps::Gaps;
 use overhear::Ear;
 use reload::Reloadable;
 pub use reload::Reread;
@@ -68,6 +70,7 @@ pub struct Service {
     helpers: Vec<JoinHandle<()>>,
     batch: JoinHandle<()>,
     workers: JoinSet<()>,
+    gaps: Arc<Gaps>,
     unfit: oneshot::Receiver<store::Error>,
     store_is_there: CancellationToken,
     stop: CancellationToken,
@@ -78,12 +81,11 @@ impl Service {
     /// Assembles everything and opens the doors. What the operator wrote wrong is an error here;
     /// a database that is away is not.
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>, reread: Reread) -> anyhow::Result<Self> {
-        let metrics = Metrics::new();
+        let (metrics, misses) = (Metrics::new(), Misses::default());
         let keys = Arc::new(Keys::load(settings.keys.clone())?);
-        let (tls, forwarded) = (&settings.callback.tls, settings.callback.forwarded.as_ref());
-        let door = DoorTls::load(tls, forwarded, clock.clone())?;
+        let door = door_tls(&settings, &clock)?;
         let admin_tls = admin_tls(&settings, &clock)?;
-        let (listener, admin_listener) = listeners(&settings, &clock, &metrics)?;
+        let (listener, admin_listener) = listeners(&settings, &clock, &metrics, &misses)?;
         let (callback_address, admin_address) = (listener.local_addr(), admin_listener.local_addr());
         let ear = Ear::open(&settings, &clock, &metrics)?;
         let (tokenex_callbacks_address, ear_tls) = ear.as_ref().map(|ear| (ear.address(), ear.tls())).unzip();
@@ -94,14 +96,14 @@ impl Service {
         let store_is_there = CancellationToken::new();
         let there = store_is_there.clone();
         let batch = batch.not_before(there.clone());
-        let inbox = Arc::new(inbox_over(&settings, keys.clone(), store.clone(), batch, clock.clone()));
+        let inbox = Arc::new(inbox_over(&settings, &keys, &store, batch, &clock));
         let destinations = deliver::destinations(&settings, &clock)?;
-        let callback = Callback::new(inbox.clone(), settings.callback.clone(), clock.clone(), metrics.clone());
+        let callback = callback_router(&settings, &inbox, &clock, &metrics, &misses);
         let services = Services::load(&settings.lifecycle, &clock)?;
         let stop = CancellationToken::new();
         let admin = admin_router(&settings, &services, &memory, &clock, &metrics, [&there, &stop]);
         let mut doors = vec![
-            tokio::spawn(listener.serve(Security::Tls(door.clone()), callback.router(), stop.clone())),
+            tokio::spawn(listener.serve(Security::Tls(door.clone()), callback, stop.clone())),
             tokio::spawn(admin_listener.serve(security(admin_tls.as_ref()), admin, stop.clone())),
         ];
         doors.extend(ear.map(|ear| ear.serve(&inbox, &clock, &metrics, &stop)));
@@ -110,6 +112,8 @@ impl Service {
         let mut workers = deliver::start(&settings, &destinations, &inbox, &outbox, &clock, &metrics, span);
         let asked = services.who_work(&settings, &inbox, &memory, &clock, &metrics);
         act::start(asked, &outbox, span, &mut workers);
+        let gaps = Gaps::new(&settings.lifecycle, &memory, misses, &clock, &metrics);
+        gaps.start(span, &mut workers);
         let reloadable = Reloadable {
             supervisor: Supervisor::from_env(),
             door,
@@ -144,6 +148,7 @@ impl Service {
             helpers,
             batch: worker,
             workers,
+            gaps,
             unfit,
             store_is_there: there,
             stop,
@@ -159,6 +164,11 @@ impl Service {
     /// The inbox, for who runs the service in process.
     pub fn inbox(&self) -> &Arc<Inbox> {
         &self.inbox
+    }
+
+    /// The watch over gaps, for who runs the service in process.
+    pub fn gaps(&self) -> &Arc<Gaps> {
+        &self.gaps
     }
 
     /// Returns once the store is prepared: what comes from then on is recorded, and told to every destination.
@@ -202,6 +212,9 @@ impl Service {
         if timeout(left(), self.batch).await.is_err() {
             tracing::warn!("the last commit did not end in time; what it held is unanswered");
         }
+        if self.store_is_there.is_cancelled() && !matches!(timeout(left(), self.gaps.look()).await, Ok(Ok(()))) {
+            tracing::warn!("what may have been missed of late is not on disk; the downtime may stand for it");
+        }
         if timeout(left(), self.store.close()).await.is_err() {
             tracing::warn!("the store did not close in time");
         }
@@ -213,21 +226,46 @@ impl Service {
 pub fn inbox(settings: &Settings, store: SharedStore, clock: Arc<dyn Clock>) -> anyhow::Result<Inbox> {
     let keys = Arc::new(Keys::load(settings.keys.clone())?);
     let (batch, _worker) = Batch::start(store.clone(), bounds(settings), clock.clone(), Metrics::new());
-    Ok(inbox_over(settings, keys, store, batch, clock))
+    Ok(inbox_over(settings, &keys, &store, batch, &clock))
 }
 
-fn inbox_over(settings: &Settings, keys: Arc<Keys>, store: SharedStore, batch: Batch, clock: Arc<dyn Clock>) -> Inbox {
-    let inbox = Inbox::new(keys, store, batch, reading(settings), clock, new_id);
+fn inbox_over(
+    settings: &Settings,
+    keys: &Arc<Keys>,
+    store: &SharedStore,
+    batch: Batch,
+    clock: &Arc<dyn Clock>,
+) -> Inbox {
+    let (rules, ids) = (reading(settings), new_id);
+    let inbox = Inbox::new(keys.clone(), store.clone(), batch, rules, clock.clone(), ids);
     inbox.heeding(overhear::manner(settings))
 }
 
 /// The two ports, taken; nobody is served yet.
-fn listeners(settings: &Settings, clock: &Arc<dyn Clock>, metrics: &Metrics) -> anyhow::Result<(Listener, Listener)> {
+fn listeners(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
+    misses: &Misses,
+) -> anyhow::Result<(Listener, Listener)> {
     let callback = &settings.callback;
     raise_file_limit(callback.limits.connections_max);
     let bind = |key, address| Listener::bind(key, address, callback.limits, metrics.clone(), clock.clone());
     let door = bind("callback.listen", callback.listen)?.with_proxy_protocol(callback.proxy_protocol_from.clone());
+    let door = door.with_misses(misses.clone());
     Ok((door, bind("admin.listen", settings.admin.listen)?))
+}
+
+fn callback_router(
+    settings: &Settings,
+    inbox: &Arc<Inbox>,
+    clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
+    misses: &Misses,
+) -> Router {
+    let settings = settings.callback.clone();
+    let callback = Callback::new(inbox.clone(), settings, clock.clone(), metrics.clone());
+    callback.with_misses(misses.clone()).router()
 }
 
 fn security(tls: Option<&Arc<ServerTls>>) -> Security {
@@ -269,6 +307,15 @@ fn preparation(settings: &Settings, memory: &Arc<Memory>) -> Preparation {
         migrate: settings.store.migrate_on_start,
         destinations: destinations.map(|one| (one.name.clone(), one.start)).collect(),
     }
+}
+
+fn door_tls(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<DoorTls>> {
+    let callback = &settings.callback;
+    Ok(DoorTls::load(
+        &callback.tls,
+        callback.forwarded.as_ref(),
+        clock.clone(),
+    )?)
 }
 
 fn admin_tls(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Option<Arc<ServerTls>>> {

@@ -5,6 +5,7 @@
 mod flood;
 mod history;
 mod logs;
+mod misses;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,6 +22,8 @@ pub use self::flood::Flood;
 use self::history::History;
 pub use self::history::Minute;
 pub use self::logs::init_logs;
+pub use self::misses::{Gathered, Misses, Taken};
+use crate::domain::missed::Missed;
 use crate::domain::pace::Breaker;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -51,6 +54,11 @@ struct Commanded {
     end: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct How {
+    missed: &'static str,
+}
+
 /// What is counted. Cheap to clone; all clones count together.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
@@ -66,6 +74,7 @@ struct Inner {
     batch_size: Histogram,
     store_seconds: Histogram,
     quarantine_open: Gauge,
+    gaps: Family<How, Counter>,
     last_notification: Gauge,
     expires: Family<Item, Gauge>,
     reloads: Family<Outcome, Counter>,
@@ -98,6 +107,7 @@ impl Metrics {
             batch_size: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
             store_seconds: seconds(),
             quarantine_open: Gauge::default(),
+            gaps: Family::default(),
             last_notification: Gauge::default(),
             expires: Family::default(),
             reloads: Family::default(),
@@ -151,6 +161,8 @@ impl Metrics {
             "Reloads of certificates, CRLs and keys by outcome",
             inner.reloads.clone(),
         );
+        let text = "Times in which a notification may have been missed: downtime, refused, unavailable";
+        r.register("gaps", text, inner.gaps.clone());
         inner.register_deliveries();
         Metrics(Arc::new(inner))
     }
@@ -201,6 +213,12 @@ impl Metrics {
     /// How many quarantined entries are open.
     pub fn quarantine_open(&self, entries: u64) {
         self.0.quarantine_open.set(entries.cast_signed());
+    }
+
+    /// A gap opened: a notification may have been missed.
+    pub fn gap(&self, missed: Missed) {
+        let missed = missed.as_str();
+        self.0.gaps.get_or_create(&How { missed }).inc();
     }
 
     /// When a certificate or CRL (by its file) expires.

@@ -3,6 +3,7 @@
 //! Whatever an authenticated peer sends is on disk before it is answered, on any path and of any type;
 //! a misregistered prefix must lose nothing.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,13 +17,14 @@ use bytes::Bytes;
 
 use crate::clock::Clock;
 use crate::config::settings;
+use crate::domain::missed::Missed;
 use crate::domain::peer::Peer;
 use crate::http::body::{Collected, Room, collect};
 use crate::inbox::{Arrival, Inbox, Receipt, Refusal, STORE_REFUSED};
 use crate::mdes::Reason;
 use crate::mdes::answer::{self, Answer};
 use crate::net::peer::Caller;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Misses};
 
 /// The path of the call, in every version of the specification from 1.2.7 to 1.3.0 (facts: S1, S7).
 pub const PATH: &str = "/digitization/static/1/0/notifyTokenUpdated";
@@ -76,6 +78,7 @@ pub struct Callback {
     room: Room,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
+    misses: Misses,
 }
 
 impl Callback {
@@ -89,11 +92,24 @@ impl Callback {
             room: Room::new(),
             clock,
             metrics,
+            misses: Misses::default(),
         }
+    }
+
+    /// Whom we could not take a notification from is noted there.
+    #[must_use]
+    pub fn with_misses(mut self, misses: Misses) -> Self {
+        self.misses = misses;
+        self
     }
 
     /// Every path leads to the one handler: what does not belong is refused in MDES's form, and kept.
     pub fn router(self) -> Router {
+        let (misses, clock) = (self.misses.clone(), self.clock.clone());
+        let panicked = move |_: Box<dyn Any + Send>| {
+            misses.note(Missed::Unavailable, "", "panicked", clock.now());
+            panicked()
+        };
         Router::new()
             .fallback(notify)
             .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked))
@@ -212,6 +228,10 @@ async fn notify(
     let (said, answer) = tokio::time::timeout(callback.settings.limits.answer, work)
         .await
         .unwrap_or_else(|_| (Said::Unavailable("no commit in time".to_owned()), unavailable(host)));
+    if let Said::Unavailable(_) = said {
+        let misses = &callback.misses;
+        misses.note(Missed::Unavailable, &peer.name, "unavailable", received_at);
+    }
     tell(&callback.metrics, &said, &peer, &answer, started);
     respond(answer)
 }
@@ -330,7 +350,7 @@ fn respond(answer: Answer) -> Response {
 }
 
 /// A defect of ours must not look like an acceptance, nor close the connection on the others of it.
-fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
+fn panicked() -> Response {
     tracing::error!("a handler panicked; nothing was acknowledged");
     respond(unavailable(""))
 }

@@ -134,7 +134,7 @@ impl Visit {
         };
         let judged = forwarded::judge(request.headers_mut(), settings, &door.current().callers, door.now());
         Caller(judged.map(|identity| identity.at(address)).map_err(|refusal| {
-            self.doorway.refusals.note(refusal.reason, address, &refusal.presented);
+            self.doorway.refusals.note(&refusal, address);
             refusal.reason
         }))
     }
@@ -150,9 +150,7 @@ impl Visit {
                 return;
             };
             if let Err(refusal) = rules.judge(leaf, above, door.now()) {
-                self.doorway
-                    .refusals
-                    .note(refusal.reason, self.guest.address, &refusal.presented);
+                self.doorway.refusals.note(&refusal, self.guest.address);
                 return;
             }
         }

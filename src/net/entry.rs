@@ -56,7 +56,7 @@ pub(super) async fn enter(doorway: &Doorway, socket: TcpStream, mut address: Soc
             Some(entered)
         }
         Err(refusal) => {
-            doorway.refusals.note(refusal.reason, address, &refusal.presented);
+            doorway.refusals.note(&refusal, address);
             None
         }
     }
@@ -127,7 +127,8 @@ async fn handshake(
             tokio::spawn(linger(socket));
             Err(match verdict {
                 Some(Err(refusal)) => refusal,
-                _ => Refusal::nameless(Refused::by_handshake(&error)),
+                Some(Ok(identity)) => Refusal::after_all(Refused::by_handshake(&error), identity),
+                None => Refusal::nameless(Refused::by_handshake(&error)),
             })
         }
     }

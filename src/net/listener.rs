@@ -20,12 +20,12 @@ use tracing::{info, warn};
 use super::Error;
 use super::connection::{self, Doorway};
 use super::lifetime::FAREWELL;
-use super::peer::Refused;
+use super::peer::{Refusal, Refused};
 use super::refusals::Refusals;
 use super::tls::{DoorTls, ServerTls};
 use crate::clock::Clock;
 use crate::config::settings::Limits;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Misses};
 
 /// Connections that the kernel keeps while the loop is busy; the kernel may cut it (net.core.somaxconn).
 const BACKLOG: u32 = 4096;
@@ -51,6 +51,7 @@ pub struct Listener {
     proxy_protocol_from: Vec<IpNet>,
     only_from: Option<Vec<IpNet>>,
     metrics: Metrics,
+    misses: Misses,
     clock: Arc<dyn Clock>,
 }
 
@@ -72,6 +73,7 @@ impl Listener {
             proxy_protocol_from: Vec::new(),
             only_from: None,
             metrics,
+            misses: Misses::default(),
             clock,
         })
     }
@@ -87,6 +89,13 @@ impl Listener {
     #[must_use]
     pub fn only_from(mut self, networks: Vec<IpNet>) -> Self {
         self.only_from = Some(networks);
+        self
+    }
+
+    /// Who bears a known name and is not let in is noted there.
+    #[must_use]
+    pub fn with_misses(mut self, misses: Misses) -> Self {
+        self.misses = misses;
         self
     }
 
@@ -111,7 +120,7 @@ impl Listener {
             limits: self.limits,
             proxy_protocol_from: self.proxy_protocol_from,
             only_from: self.only_from,
-            refusals: Refusals::new(metrics.clone(), self.clock),
+            refusals: Refusals::new(metrics.clone(), self.misses, self.clock),
             metrics,
             stop: stop.clone(),
         });
@@ -121,7 +130,7 @@ impl Listener {
                 accepted = accept(&self.socket) => accepted,
             };
             let Ok(permit) = permits.clone().try_acquire_owned() else {
-                doorway.refusals.note(Refused::TooMany, address, "");
+                doorway.refusals.note(&Refusal::nameless(Refused::TooMany), address);
                 continue;
             };
             let doorway = doorway.clone();

@@ -46,19 +46,35 @@ impl Identity {
 }
 
 /// Why a certificate was not admitted, and what name it bore. The name is the stranger's choice: escape it.
+///
+/// Nothing proves that the stranger is who the name says, not even where it is a known one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// Why.
     pub reason: Refused,
     /// The names it presented, as they stand there.
     pub presented: String,
+    /// The allowed name that it bore all the same, as configured: somebody whom we know may stand outside.
+    pub known: Option<String>,
 }
 
 impl Refusal {
     /// Before any name was known.
     pub fn nameless(reason: Refused) -> Self {
-        let presented = String::new();
-        Refusal { reason, presented }
+        Refusal {
+            reason,
+            presented: String::new(),
+            known: None,
+        }
+    }
+
+    /// The certificate would have done, but the handshake was not finished. Who does not hold its key is nobody we know.
+    pub(super) fn after_all(reason: Refused, identity: Identity) -> Self {
+        Refusal {
+            reason,
+            presented: identity.name.clone(),
+            known: (reason != Refused::BadSignature).then_some(identity.name),
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! One log line and one count for each that is not let in.
 //!
 //! Strangers choose how often and under what name they knock, so lines are limited per reason, names
-//! are escaped and cut, and what was left out is counted on the next line.
+//! are escaped and cut, and what was left out is counted on the next line. Where the name is a known one, a notification
+//! may have been missed: that is noted too, line or no line.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,9 +10,10 @@ use std::sync::{Arc, Mutex};
 
 use tracing::warn;
 
-use super::peer::Refused;
+use super::peer::{Refusal, Refused};
 use crate::clock::Clock;
-use crate::telemetry::{Flood, Metrics};
+use crate::domain::missed::Missed;
+use crate::telemetry::{Flood, Metrics, Misses};
 
 const NAME_CHARS_MAX: usize = 64;
 
@@ -22,23 +24,29 @@ pub struct Refusals(Arc<Inner>);
 struct Inner {
     clock: Arc<dyn Clock>,
     metrics: Metrics,
+    misses: Misses,
     windows: Mutex<BTreeMap<Refused, Flood>>,
 }
 
 impl Refusals {
     /// With nothing refused yet.
-    pub fn new(metrics: Metrics, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(metrics: Metrics, misses: Misses, clock: Arc<dyn Clock>) -> Self {
         let windows = Mutex::default();
         Refusals(Arc::new(Inner {
             clock,
             metrics,
+            misses,
             windows,
         }))
     }
 
-    /// Counts a refusal and, within the limit, logs it. `presented` is the name on the certificate, or
-    /// what else the peer said of itself: it is escaped and cut here.
-    pub fn note(&self, reason: Refused, address: SocketAddr, presented: &str) {
+    /// Counts a refusal and, within the limit, logs it; what the peer said of itself is escaped and cut here.
+    pub fn note(&self, refusal: &Refusal, address: SocketAddr) {
+        let reason = refusal.reason;
+        if let Some(name) = &refusal.known {
+            let now = self.0.clock.now();
+            self.0.misses.note(Missed::Refused, name, reason.word(), now);
+        }
         self.0.metrics.handshake(reason.word());
         if reason == Refused::Probe {
             return;
@@ -47,7 +55,7 @@ impl Refusals {
         warn!(
             reason = reason.word(),
             %address,
-            presented = %shown(presented),
+            presented = %shown(&refusal.presented),
             suppressed,
             "refused: {}",
             reason.sentence()
@@ -89,7 +97,7 @@ mod tests {
     #[test]
     fn a_flood_is_cut_and_the_next_line_says_by_how_much() {
         let clock = Arc::new(ManualClock::at(datetime!(2026-11-22 03:00 UTC)));
-        let refusals = Refusals::new(Metrics::new(), clock.clone());
+        let refusals = Refusals::new(Metrics::new(), Misses::default(), clock.clone());
         let lines = (0..15).filter_map(|_| refusals.line(Refused::WrongName)).count();
         assert_eq!(lines, 10);
         assert_eq!(refusals.line(Refused::Expired), Some(0));

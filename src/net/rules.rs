@@ -111,8 +111,15 @@ impl Rules {
         }
         Err(Refusal {
             reason: refused,
+            known: self.known(&presented),
             presented: presented.0.join(", "),
         })
+    }
+
+    /// The name of any rule that it bears, whatever it was refused for.
+    fn known(&self, presented: &Presented) -> Option<String> {
+        let mut names = self.rules.iter().flat_map(|rule| &rule.names);
+        names.find(|name| presented.bears(name)).cloned()
     }
 
     /// The allowed name that it bears under this rule.

@@ -22,6 +22,7 @@ use time::OffsetDateTime;
 
 use super::Error;
 use crate::domain::id::{GapId, Namespace, NotificationId, ReconcileId, TokenReference};
+pub use crate::domain::missed::Missed;
 use crate::domain::question::Finding;
 use crate::domain::status::Status;
 use crate::domain::token::{Doubt, Token};
@@ -393,36 +394,6 @@ pub struct Found {
     /// When.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
-}
-
-/// How a notification may have been missed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Missed {
-    /// No replica was here.
-    Downtime,
-    /// One who bears a known name was not let in.
-    Refused,
-    /// A notification was answered with 503.
-    Unavailable,
-}
-
-impl Missed {
-    /// The word that the store, the metrics and the command line use.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Missed::Downtime => "downtime",
-            Missed::Refused => "refused",
-            Missed::Unavailable => "unavailable",
-        }
-    }
-
-    /// The way of that word, if there is one.
-    pub fn parse(word: &str) -> Option<Self> {
-        [Missed::Downtime, Missed::Refused, Missed::Unavailable]
-            .into_iter()
-            .find(|missed| missed.as_str() == word)
-    }
 }
 
 /// Misses of one kind within some seconds, on their way to disk.

@@ -94,6 +94,7 @@ fn learned(token: TokenReference, body: &Value, asked_at_sequence: Option<u64>) 
         token,
         body: Bytes::from(body.to_string()),
         asked_at_sequence,
+        reconciles: false,
         received_at: OffsetDateTime::now_utc(),
     }
 }

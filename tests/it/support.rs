@@ -24,6 +24,7 @@ macro_rules! promises {
 }
 
 mod dice;
+mod lines;
 mod rest;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -32,6 +33,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 pub use self::dice::Dice;
+pub use self::lines::Lines;
 use mdes_receiver::clock::{ManualClock, SystemClock};
 use mdes_receiver::config::settings;
 use mdes_receiver::domain::masked::Secret;

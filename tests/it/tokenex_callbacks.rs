@@ -90,6 +90,7 @@ impl Ear {
             token: tokenex(),
             body: Bytes::from(body.to_string()),
             asked_at_sequence: Some(sequence),
+            reconciles: false,
             received_at: OffsetDateTime::now_utc() + after,
         };
         self.0.service.inbox().learn(learned).await.expect("it is taken in")

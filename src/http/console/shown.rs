@@ -96,6 +96,7 @@ pub(super) fn verdict(verdict: Verdict) -> &'static str {
         Verdict::Anomaly => "not applied: the token was deactivated before",
         Verdict::Repeat => "heard before",
         Verdict::Late => "not applied: the token moved while we asked",
+        Verdict::Hinted => "not applied yet: nobody has proven it, and it is asked after",
     }
 }
 

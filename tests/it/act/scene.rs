@@ -7,11 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mdes_receiver::clock::{Clock as _, ManualClock, new_id};
 use mdes_receiver::domain::command::{Action, CausedBy, Order, Proof, Rules, Seen, Service, Stage, Target};
-use mdes_receiver::domain::id::{CommandId, Namespace, TokenReference};
+use mdes_receiver::domain::id::{CommandId, Namespace, NotificationId, TokenReference};
 use mdes_receiver::domain::notification::{Statement, Windows};
 use mdes_receiver::domain::status::Instant;
 use mdes_receiver::lifecycle::desk::Office;
-use mdes_receiver::lifecycle::{Learned, Listener};
+use mdes_receiver::lifecycle::{Learned, Listener, Taken};
 use mdes_receiver::store::desk::{Desk as _, KeptCommand, Link, NewCommand, Ordered, SharedDesk};
 use mdes_receiver::store::{Memory, Outbox as _, SharedStore, Store as _};
 use mdes_receiver::telemetry::Metrics;
@@ -230,10 +230,14 @@ struct Ear(SharedStore);
 
 #[async_trait]
 impl Listener for Ear {
-    async fn learn(&self, answer: Learned) -> Result<(), String> {
+    async fn learn(&self, answer: Learned) -> Result<Taken, String> {
         let seen: Seen = serde_json::from_slice(&answer.body).map_err(|error| error.to_string())?;
         record(&self.0, answer.token, &seen, answer.received_at).await;
-        Ok(())
+        Ok(Taken {
+            notification: NotificationId(uuid::Uuid::nil()),
+            verdict: None,
+            sequence: None,
+        })
     }
 }
 

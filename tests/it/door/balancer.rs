@@ -175,6 +175,18 @@ async fn a_forwarded_certificate_meets_the_same_rules() {
 }
 
 #[tokio::test]
+async fn a_known_name_that_is_forwarded_and_refused_is_noted_as_missed() {
+    let door = forwarded(ForwardedForm::Nginx, "127.0.0.1/32").open().await;
+    let past = (YEAR.0, datetime!(2026-11-01 0:00 UTC));
+    for name in [NAME, "other.example"] {
+        let client = door.root.issue(&Leaf::client(name, past));
+        let told = caller(&door, &format!("{PROVED}{}", header(&client))).await;
+        assert_eq!(told, "refused: expired", "{name}");
+    }
+    assert_eq!(door.missed(), [(NAME.to_owned(), "expired", 1)]);
+}
+
+#[tokio::test]
 async fn a_forwarded_header_counts_once_and_with_proof_only() {
     let door = forwarded(ForwardedForm::Nginx, "127.0.0.1/32").open().await;
     let good = header(&door.client());

@@ -1,7 +1,6 @@
 //! Strangers, each turned away for the reason that metrics and logs then name.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mdes_receiver::simulator::pki::{Authority, Issued, Leaf, Usage, decryption_key};
@@ -10,7 +9,8 @@ use time::macros::datetime;
 use tokio::io::AsyncWriteExt;
 
 use super::street::{Door, NAME, Setup, YEAR};
-use super::visitor::{last_words, says_goodbye};
+use super::visitor::{eventually, last_words, says_goodbye};
+use crate::support::Lines;
 
 /// Knocks in both versions; each time the peer is told, and the word is counted.
 async fn is_refused(door: &Door, client: &Issued, word: &str, alert: &str) {
@@ -184,6 +184,71 @@ async fn a_balancers_probe_is_no_stranger() {
     assert_eq!(lines.text(), "");
 }
 
+/// By each reason for which one whom we know may stand outside.
+#[tokio::test]
+async fn whoever_bears_a_known_name_and_is_refused_is_noted_as_missed() {
+    let mut setup = Setup::new();
+    let revoked = setup.client();
+    setup.tls.crls = vec![setup.write("clients.crl", &setup.root.crl(&[&revoked], YEAR.0, YEAR.1))];
+    let door = setup.open().await;
+    let past = (datetime!(2025-01-01 0:00 UTC), datetime!(2026-11-22 11:59:59 UTC));
+    let mut servers = Leaf::client(NAME, YEAR);
+    servers.usage = Usage::Server;
+    let mut common = Leaf::client(NAME, past);
+    common.dns_names.clear();
+    let cases = [
+        (door.root.issue(&Leaf::client("WS.Mastercard.com", past)), "expired"),
+        (door.root.issue(&common), "expired"),
+        (door.root.issue(&servers), "wrong_usage"),
+        (revoked, "revoked"),
+        (
+            Authority::new("Another Root", YEAR).issue(&Leaf::client(NAME, YEAR)),
+            "unknown_issuer",
+        ),
+    ];
+    for (client, word) in cases {
+        assert!(door.ask_as(&client).await.is_err());
+        let noted = || !door.misses.take().lines().is_empty();
+        assert!(eventually(noted).await, "{word}");
+        assert_eq!(door.missed(), [(NAME.to_owned(), word, 1)]);
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_is_no_miss_nor_is_who_was_let_in() {
+    let door = Setup::new().open().await;
+    let past = (datetime!(2025-01-01 0:00 UTC), datetime!(2026-11-22 11:59:59 UTC));
+    assert!(door.ask_as(&door.client()).await.is_ok());
+    assert!(
+        door.ask_as(&door.root.issue(&Leaf::client("other.example", YEAR)))
+            .await
+            .is_err()
+    );
+    assert!(
+        door.ask_as(&door.root.issue(&Leaf::client("other.example", past)))
+            .await
+            .is_err()
+    );
+    assert!(door.ask(door.config(None)).await.is_err());
+    drop(door.tcp().await);
+    for word in ["wrong_name", "expired", "no_certificate", "probe"] {
+        door.saw(word, 1).await;
+    }
+    assert_eq!(door.missed(), []);
+}
+
+/// What he shows is public; the key is not.
+#[tokio::test]
+async fn who_does_not_hold_the_key_of_a_known_names_certificate_is_no_miss() {
+    let door = Setup::new().open().await;
+    let mut config = door.config(Some(&door.client()));
+    let thief = door.root.issue(&Leaf::client("thief.example", YEAR));
+    config.client_auth_cert_resolver = Arc::new(Mismatched::new(&door.client(), &thief));
+    assert!(door.ask(config).await.is_err());
+    door.saw("bad_signature", 1).await;
+    assert_eq!(door.missed(), []);
+}
+
 #[tokio::test]
 async fn a_refusal_is_one_line_whatever_the_name_on_the_certificate() {
     let lines = Lines::default();
@@ -201,37 +266,6 @@ async fn a_refusal_is_one_line_whatever_the_name_on_the_certificate() {
         "{text}"
     );
     assert!(!text.contains(&"x".repeat(65)), "{text}");
-}
-
-/// What was logged on this thread at WARN or above.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    fn capture(&self) -> tracing::subscriber::DefaultGuard {
-        let lines = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_max_level(tracing::Level::WARN)
-            .with_writer(move || lines.clone())
-            .finish();
-        tracing::subscriber::set_default(subscriber)
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().expect("no panic").clone()).expect("text")
-    }
-}
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("no panic").extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 #[derive(Debug)]

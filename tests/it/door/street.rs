@@ -15,7 +15,7 @@ use mdes_receiver::net::listener::{Listener, Security};
 use mdes_receiver::net::peer::Caller;
 use mdes_receiver::net::tls::DoorTls;
 use mdes_receiver::simulator::pki::{Authority, Issued, Leaf, Validity};
-use mdes_receiver::telemetry::Metrics;
+use mdes_receiver::telemetry::{Metrics, Misses};
 use rustls::ClientConfig;
 use tempfile::TempDir;
 use time::OffsetDateTime;
@@ -52,6 +52,7 @@ pub struct Door {
     pub root: Authority,
     pub tls: Arc<DoorTls>,
     pub metrics: Metrics,
+    pub misses: Misses,
     pub gate: Arc<Gate>,
     pub stop: CancellationToken,
     pub serving: JoinHandle<()>,
@@ -117,6 +118,8 @@ impl Setup {
         let any = "127.0.0.1:0".parse().expect("an address");
         let listener = Listener::bind("callback.listen", any, self.limits, metrics.clone(), clock).expect("port 0");
         let listener = listener.with_proxy_protocol(self.proxy_protocol_from);
+        let misses = Misses::default();
+        let listener = listener.with_misses(misses.clone());
         let (address, stop, gate) = (
             listener.local_addr(),
             CancellationToken::new(),
@@ -128,6 +131,7 @@ impl Setup {
             root: self.root,
             tls,
             metrics,
+            misses,
             gate,
             stop,
             serving,
@@ -183,6 +187,15 @@ impl Door {
             &self.metrics,
             &format!("mdes_receiver_handshakes_total{{outcome=\"{word}\"}}"),
         )
+    }
+
+    /// What was noted of known names that were not let in: name, reason, how often. What was read is not read again.
+    pub fn missed(&self) -> Vec<(String, &'static str, u64)> {
+        let taken = self.misses.take();
+        let lines = taken.lines().iter();
+        let missed = lines.map(|one| (one.peer.clone(), one.reason, one.count)).collect();
+        taken.kept();
+        missed
     }
 
     pub fn connections(&self) -> u64 {

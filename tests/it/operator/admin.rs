@@ -47,6 +47,7 @@ async fn pages(mood: Mood, listen: &str, stopping: CancellationToken) -> Router 
         store: Arc::new(OnlyReady(mood)),
         outbox: nobody_asks.clone(),
         desk: nobody_asks.clone(),
+        asking: nobody_asks.clone(),
         art: Arc::new(Art::new(nobody_asks.clone(), None, Arc::new(SystemClock))),
         authority: Namespace::Mdes,
         offered: Offered::default(),

@@ -9,10 +9,11 @@ use http_body_util::BodyExt;
 use mdes_receiver::clock::SystemClock;
 use mdes_receiver::config::settings::{self, Contract};
 use mdes_receiver::domain::command::{Action, Rules, Service, Stage};
+use mdes_receiver::domain::id::NotificationId;
 use mdes_receiver::domain::masked::Secret;
 use mdes_receiver::http::tokenex::{self, Served};
 use mdes_receiver::lifecycle::desk::{Office, Worker};
-use mdes_receiver::lifecycle::{Learned, Listener, TokenService};
+use mdes_receiver::lifecycle::{Learned, Listener, Taken, TokenService};
 use mdes_receiver::simulator::services::tokens::{Brand, NewToken, State};
 use mdes_receiver::simulator::services::{self, Services};
 use mdes_receiver::store::desk::{CommandFilter, Desk as _, KeptCommand};
@@ -57,8 +58,12 @@ struct Deaf;
 
 #[async_trait]
 impl Listener for Deaf {
-    async fn learn(&self, _: Learned) -> Result<(), String> {
-        Ok(())
+    async fn learn(&self, _: Learned) -> Result<Taken, String> {
+        Ok(Taken {
+            notification: NotificationId(uuid::Uuid::nil()),
+            verdict: None,
+            sequence: None,
+        })
     }
 }
 

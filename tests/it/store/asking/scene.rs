@@ -6,7 +6,7 @@ use std::time::Duration;
 use mdes_receiver::clock::{Clock as _, ManualClock};
 use mdes_receiver::domain::id::{GapId, Namespace, ReconcileId, TokenReference};
 use mdes_receiver::domain::question::Finding;
-use mdes_receiver::domain::token::Asked;
+use mdes_receiver::domain::token::{Asked, Manner};
 use mdes_receiver::store::asking::{
     Cause, ClaimedQuestion, ClaimedQuestions, ClaimedReconcile, Counts, Found, KeptQuestion, Miss, Missed,
     NewReconcile, ReconciledPage, Scope, SettledQuestion,
@@ -80,7 +80,7 @@ impl Scene {
         statement.token = token.clone();
         let kept = self.standing(token).await;
         let answer = Recording {
-            asked: Some(Asked {
+            manner: Manner::Answers(Asked {
                 sequence: kept,
                 vouched: false,
             }),
