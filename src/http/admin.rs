@@ -135,7 +135,9 @@ async fn guard(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) ->
         (StatusCode::MISDIRECTED_REQUEST, text).into_response()
     };
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Only what never changes says that it may be kept.
+    let kept = headers.entry(CACHE_CONTROL);
+    kept.or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

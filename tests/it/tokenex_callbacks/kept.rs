@@ -60,12 +60,8 @@ async fn what_cannot_be_read_is_in_quarantine_and_holds_no_token_in_clear(databa
         let resting = entry.body.as_deref().expect("a body of its own");
         assert!(!String::from_utf8_lossy(resting).contains(TOKEN) && !entry.detail.contains(TOKEN));
         assert_eq!(ear.0.desk.came(&entry), body.as_bytes());
-        assert_eq!(
-            ear.0.count(&format!(
-                "mdes_receiver_tokenex_callbacks_total{{outcome=\"{reason}\"}}"
-            )) > 0,
-            true
-        );
+        let counted = format!("mdes_receiver_tokenex_callbacks_total{{outcome=\"{reason}\"}}");
+        assert!(ear.0.count(&counted) > 0, "{reason}");
         let again = ear.0.service.inbox().redrive(&entry).await.expect("the store answers");
         assert!(matches!(again, Redriven::StillUnreadable { reason: now, .. } if now == reason));
     }
