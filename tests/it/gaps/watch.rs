@@ -279,7 +279,7 @@ async fn a_store_that_was_away_while_503s_were_answered_is_no_downtime(database:
     let replica = scene.running().await;
     scene.wait(300);
     scene.unavailable();
-    scene.wait(300);
+    scene.wait(60);
     look(&replica).await;
     assert_eq!(scene.told().await, [(Missed::Unavailable, 1, false)]);
 
