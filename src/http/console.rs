@@ -14,6 +14,7 @@ mod live;
 mod overview;
 mod page;
 mod quarantine;
+mod reconciles;
 mod session;
 mod shown;
 mod strip;
@@ -98,6 +99,9 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(state: AdminState, settin
         .route("/commands/{id}/approve", post(acts::approve))
         .route("/quarantine", get(quarantine::list))
         .route("/quarantine/{id}", get(quarantine::show))
+        .route("/reconciles", get(reconciles::list).post(reconciles::begin))
+        .route("/reconciles/{id}", get(reconciles::show))
+        .route("/reconciles/{id}/stop", post(reconciles::stop))
         .route("/live", get(live::follow))
         .route("/logout", post(session::logout))
         .layer(middleware::from_fn_with_state(console.clone(), session::admit));

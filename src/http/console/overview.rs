@@ -31,7 +31,16 @@ pub(super) async fn show(State(console): State<SharedConsole>, visitor: Visitor)
         ..CommandFilter::default()
     };
     let commands = console.state.desk.commands(&open, None, LOOKED_THROUGH).await?;
-    let needs = needs(quarantined, &destinations, &commands);
+    let questions = console.state.asking.questions(None, LOOKED_THROUGH).await?;
+    let given_up = questions.iter().filter(|one| one.given_up).count();
+    let mut needs = needs(quarantined, &destinations, &commands);
+    if given_up > 0 {
+        needs.push(Need {
+            path: "/console/reconciles".to_owned(),
+            what: format!("{given_up} asked after in vain"),
+            todo: "Tokens in doubt of which the network says nothing that settles it.",
+        });
+    }
     let content = html! {
         div data-live {
             h1 { "Overview" }

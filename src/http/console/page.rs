@@ -15,6 +15,7 @@ const PLACES: &[(&str, &str)] = &[
     ("/console/deliveries", "Deliveries"),
     ("/console/destinations", "Destinations"),
     ("/console/quarantine", "Quarantine"),
+    ("/console/reconciles", "Reconcile"),
 ];
 
 /// A page at its place (one of [`PLACES`]), for its visitor.

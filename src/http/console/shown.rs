@@ -134,6 +134,8 @@ pub(super) fn said(word: Option<&str>, count: Option<u64>) -> Markup {
         Some("resumed") => "It is resumed.".to_owned(),
         Some("ordered") => "The command is on disk; it is being carried out.".to_owned(),
         Some("approved") => "It is approved, and due now.".to_owned(),
+        Some("begun") => "It is on disk; it begins when a receiver takes it up.".to_owned(),
+        Some("stopped") => "It ends after the page that it is at.".to_owned(),
         _ => return html! {},
     };
     html! { p.said role="status" { (text) } }
