@@ -31,8 +31,9 @@ const QUIET: Duration = Duration::from_mins(2);
 /// From the beginning of one reconcile after gaps to that of the next: a stranger who shows a known name's certificate
 /// opens gaps as he pleases, and must not have us ask without end.
 const APART: Duration = Duration::from_mins(15);
-/// So many of the newest gaps and reconciles are looked at.
-const PAGE: u32 = 1_000;
+/// So many of the newest gaps are looked at after each opening, and of the newest reconciles before each closing.
+const GAPS_MAX: u32 = 1_000;
+const RECONCILES_MAX: u32 = 100;
 
 /// Keeps watch over what may have been missed.
 pub struct Gaps {
@@ -177,7 +178,7 @@ impl Gaps {
 
     /// Those of these that opened a gap, and did not lengthen one, are told of and counted.
     async fn tell_opened(&self, ids: &[GapId]) -> Result<(), Error> {
-        let newest = self.asking.gaps(None, PAGE).await?;
+        let newest = self.asking.gaps(None, GAPS_MAX).await?;
         for gap in newest.iter().filter(|gap| ids.contains(&gap.id)) {
             self.metrics.gap(gap.missed);
             let (missed, from) = (gap.missed.as_str(), rfc3339(gap.from));
@@ -227,7 +228,7 @@ impl Gaps {
 
     /// One after the other, and not too soon: gaps that have ended wait, and go together.
     async fn may_begin(&self, now: OffsetDateTime) -> Result<bool, Error> {
-        let newest = self.asking.reconciles(None, PAGE).await?;
+        let newest = self.asking.reconciles(None, RECONCILES_MAX).await?;
         let mut after_gaps = newest.iter().filter(|one| one.cause == Cause::Gap);
         Ok(after_gaps.all(|one| one.ended_at.is_some() && now - one.created_at >= APART))
     }
