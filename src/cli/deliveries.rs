@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::output::{self, rfc3339, table, time};
-use super::{NOT_WELL, open_memory};
+use super::{NOT_WELL, because, open_memory};
 use crate::config::settings::Settings;
 use crate::domain::delivery::State;
 use crate::domain::event::Pattern;
@@ -241,6 +241,7 @@ async fn retry(memory: &Memory, which: &Which, dry_run: bool) -> anyhow::Result<
 /// Page by page: a crash leaves some pages done and the others as they were; the same call again does the rest.
 async fn skip(memory: &Memory, which: &Which, reason: &str, dry_run: bool) -> anyhow::Result<ExitCode> {
     let by = by(reason, "--reason")?;
+    let memory = because(memory, Some(reason.trim()));
     let deliveries = memory.skip(&which.narrowed()?, &by, dry_run).await?;
     say(deliveries, ["delivery", "deliveries"], "set aside for good", dry_run);
     Ok(ExitCode::SUCCESS)

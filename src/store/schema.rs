@@ -49,6 +49,14 @@ const STEPS: &[(i64, &str, Sql)] = &[
             sqlite: include_str!("../../migrations/sqlite/0004_asking.sql"),
         },
     ),
+    (
+        5,
+        "operate",
+        Sql {
+            postgres: include_str!("../../migrations/postgres/0005_operate.sql"),
+            sqlite: include_str!("../../migrations/sqlite/0005_operate.sql"),
+        },
+    ),
 ];
 
 static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(|sql| sql.postgres));
