@@ -6,6 +6,7 @@
 mod act;
 mod changes;
 mod deliver;
+mod house;
 mod reload;
 mod upkeep;
 
@@ -38,6 +39,7 @@ use crate::net::tls::{DoorTls, ServerTls};
 use crate::store::{self, Memory, SharedOutbox, SharedStore};
 use crate::telemetry::Metrics;
 use act::Services;
+use house::Assembled;
 use reload::Reloadable;
 pub use reload::Reread;
 use upkeep::{Preparation, measure, prepare, redrive_for_ever};
@@ -62,7 +64,7 @@ pub struct Service {
     helpers: Vec<JoinHandle<()>>,
     batch: JoinHandle<()>,
     workers: JoinSet<()>,
-    unfit: oneshot::Receiver<store::Error>,
+    unfit: oneshot::Receiver<anyhow::Error>,
     store_is_there: CancellationToken,
     stop: CancellationToken,
     stop_within: Duration,
@@ -93,7 +95,12 @@ impl Service {
         let callback = Callback::new(inbox.clone(), callback.clone(), clock.clone(), metrics.clone());
         let services = Services::load(&settings.lifecycle, &clock)?;
         let stop = CancellationToken::new();
-        let admin = admin_router(&settings, &services, &memory, &clock, &metrics, [&there, &stop]);
+        let house = Arc::new(Assembled {
+            inbox: inbox.clone(),
+            keys: keys.clone(),
+            settings: settings.clone(),
+        });
+        let admin = admin_router(house, &services, &memory, &clock, &metrics, [&there, &stop]);
         let doors = vec![
             tokio::spawn(listener.serve(Security::Tls(door.clone()), callback.router(), stop.clone())),
             tokio::spawn(admin_listener.serve(security(admin_tls.as_ref()), admin, stop.clone())),
@@ -120,7 +127,7 @@ impl Service {
             redriver.await;
         };
         let helpers = vec![
-            tokio::spawn(prepare(preparation(&settings, &memory), is_unfit, then)),
+            tokio::spawn(prepare(preparation(&settings, &memory, &clock), is_unfit, then)),
             tokio::spawn(measure(memory, clock, metrics.clone(), there.clone())),
             tokio::spawn(async move { outbox.listen().await }),
             tokio::spawn(reloadable.run()?),
@@ -158,9 +165,9 @@ impl Service {
         self.store_is_there.cancelled().await;
     }
 
-    /// Returns once it is clear that this program may not run on the store's schema, with a sentence that says what
-    /// to do; never, if it may.
-    pub async fn unfit(&mut self) -> store::Error {
+    /// Returns once it is clear that this program may not run on the store's schema, or that nobody may ask an admin
+    /// side that is open beyond loopback, with a sentence that says what to do; never, if all is well.
+    pub async fn unfit(&mut self) -> anyhow::Error {
         match (&mut self.unfit).await {
             Ok(error) => error,
             Err(_) => std::future::pending().await,
@@ -222,17 +229,21 @@ fn security(tls: Option<&Arc<ServerTls>>) -> Security {
 }
 
 fn admin_router(
-    settings: &Settings,
+    house: Arc<Assembled>,
     services: &Services,
     memory: &Arc<Memory>,
     clock: &Arc<dyn Clock>,
     metrics: &Metrics,
     [store_is_there, stopping]: [&CancellationToken; 2],
 ) -> Router {
+    let settings = &house.settings;
     let state = AdminState {
         store: memory.clone(),
         outbox: memory.clone(),
         desk: memory.clone(),
+        search: memory.clone(),
+        ledger: memory.clone(),
+        house: house.clone(),
         offered: Offered::by(&settings.lifecycle),
         roster: memory.clone(),
         destinations: settings.destinations.clone().into(),
@@ -246,12 +257,14 @@ fn admin_router(
     admin::router(state, &settings.admin)
 }
 
-fn preparation(settings: &Settings, memory: &Arc<Memory>) -> Preparation {
+fn preparation(settings: &Settings, memory: &Arc<Memory>, clock: &Arc<dyn Clock>) -> Preparation {
     let destinations = settings.destinations.iter();
     Preparation {
         memory: memory.clone(),
+        clock: clock.clone(),
         migrate: settings.store.migrate_on_start,
         destinations: destinations.map(|one| (one.name.clone(), one.start)).collect(),
+        needs_operator: !settings.admin.listen.ip().is_loopback(),
     }
 }
 
@@ -300,7 +313,7 @@ pub async fn run(settings: Settings, clock: Arc<dyn Clock>, reread: Reread) -> a
             tracing::info!("interrupted: stopping");
             Ok(())
         }
-        error = service.unfit() => Err(error.into()),
+        error = service.unfit() => Err(error),
     };
     service.stop().await;
     ended

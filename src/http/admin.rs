@@ -6,6 +6,8 @@
 
 mod admit;
 mod ask;
+mod audit;
+mod charge;
 mod commands;
 mod cursor;
 mod deliveries;
@@ -13,8 +15,17 @@ mod destinations;
 mod events;
 mod export;
 mod flow;
+pub mod house;
 mod links;
+mod notifications;
+pub mod openapi;
 mod problem;
+mod quarantine;
+mod reveal;
+mod route;
+mod search;
+mod shown;
+mod story;
 mod stream;
 mod tokens;
 mod v1;
@@ -33,13 +44,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 
+use self::house::SharedHouse;
 use self::problem::Problem;
 use super::{health, tokenex};
 use crate::clock::Clock;
 use crate::config::settings::{Admin, Destination, Limits};
 use crate::lifecycle::ordering::Offered;
 use crate::store::desk::SharedDesk;
-use crate::store::{SharedOutbox, SharedRoster, SharedStore};
+use crate::store::{SharedLedger, SharedOutbox, SharedRoster, SharedSearch, SharedStore};
 use crate::telemetry::Metrics;
 
 /// What the admin pages look at.
@@ -51,6 +63,12 @@ pub struct AdminState {
     pub outbox: SharedOutbox,
     /// Its commands and links.
     pub desk: SharedDesk,
+    /// It again, for who looks for something.
+    pub search: SharedSearch,
+    /// Who did what.
+    pub ledger: SharedLedger,
+    /// What needs a key, or stands in files.
+    pub house: SharedHouse,
     /// Who carries commands out.
     pub offered: Offered,
     /// Who may ask.
@@ -71,7 +89,7 @@ pub struct AdminState {
     pub tokenex: Option<tokenex::Served>,
 }
 
-/// `/livez`, `/readyz`, `/metrics`, everything under `/v1`, and TokenEx's contract under `/v2`; anything else is a plain 404 or 405, a strange Host
+/// `/livez`, `/readyz`, `/metrics`, `/docs`, `/openapi.json`, everything under `/v1`, and TokenEx's contract under `/v2`; anything else is a plain 404 or 405, a strange Host
 /// header a 421.
 pub fn router(state: AdminState, settings: &Admin) -> Router {
     let hosts = Arc::new(Hosts {
@@ -84,6 +102,9 @@ pub fn router(state: AdminState, settings: &Admin) -> Router {
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(openapi::served))
+        .route("/docs", get(openapi::page))
+        .route("/docs/style.css", get(openapi::style))
         .fallback(not_found)
         .method_not_allowed_fallback(only_reading)
         .nest("/v1", v1::router(state.clone()))
@@ -96,7 +117,7 @@ async fn not_found(uri: Uri) -> Response {
     if is_v1(&uri) {
         return Problem::no_such_path().into_response();
     }
-    let text = "not found: there is /livez, /readyz, /metrics, and /v1 for who has a token\n";
+    let text = "not found: there is /livez, /readyz, /metrics, /docs, /openapi.json, and /v1 for who has a token\n";
     (StatusCode::NOT_FOUND, text).into_response()
 }
 

@@ -25,7 +25,7 @@ use super::entry::{self, Entered};
 use super::forwarded;
 use super::lifetime::{self, Activity, Asked, Farewell, Life};
 use super::listener::Security;
-use super::peer::{Caller, Identity, Refused};
+use super::peer::{Address, Caller, Identity, Refused};
 use super::refusals::Refusals;
 use super::streamed;
 use super::tls::DoorTls;
@@ -114,6 +114,7 @@ impl Visit {
     async fn answer(self: Arc<Self>, request: Request<Incoming>, asked: Asked) -> Result<Response<Body>, Infallible> {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(self.farewell.clone());
+        request.extensions_mut().insert(Address(self.guest.address));
         if let Security::Tls(door) = &self.doorway.security {
             let caller = self.caller(door, &mut request);
             request.extensions_mut().insert(caller);

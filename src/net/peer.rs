@@ -18,6 +18,11 @@ use crate::domain::peer::Peer;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller(pub Result<Peer, Refused>);
 
+/// Where a request came from; each request through any door of ours bears one. Behind a balancer that does not pass
+/// it on, it is the balancer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address(pub SocketAddr);
+
 /// What a certificate proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {

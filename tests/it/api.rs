@@ -3,6 +3,8 @@
 mod caller;
 
 mod admit;
+mod audit;
+mod charge;
 mod commands;
 mod deliveries;
 mod docs;
@@ -10,5 +12,9 @@ mod events;
 mod export;
 mod links;
 mod listen;
+mod openapi;
+mod reveal;
+mod search;
+mod story;
 mod stream;
 mod tokens;

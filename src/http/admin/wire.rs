@@ -4,9 +4,12 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::house::Certificate;
 use crate::domain::event::Advice;
 use crate::domain::id::{Namespace, TokenReference};
+use crate::domain::peer::Peer;
 use crate::domain::token::Registration;
+use crate::store::KeptStatement;
 use crate::store::desk::KeptCommand;
 use crate::store::outbox::{KeptDelivery, Standing};
 
@@ -41,6 +44,50 @@ fn registered(registration: &Registration) -> Value {
         "merchant_reference": registration.merchant_reference,
         "status": registration.status,
         "registered_at": rfc3339(registration.registered_at),
+    })
+}
+
+/// Something that was said of a token, with what became of it.
+pub(super) fn statement(statement: &KeptStatement) -> Value {
+    json!({
+        "namespace": statement.token.namespace,
+        "token_unique_reference": statement.token.reference,
+        "notification_id": statement.notification,
+        "token_index": statement.index,
+        "verdict": statement.verdict,
+        "sequence": statement.sequence,
+        "status": statement.status,
+        "status_at": statement.status_at.map(rfc3339),
+        "reason_code": statement.reason_code,
+        "flags": statement.flags,
+        "unrecognized": statement.unrecognized,
+        "repeats": statement.repeats,
+        "received_at": rfc3339(statement.received_at),
+    })
+}
+
+/// Who sent something.
+pub(super) fn peer(peer: &Peer) -> Value {
+    json!({
+        "name": peer.name,
+        "organization": peer.organization,
+        "address": peer.address.to_string(),
+        "certificate_sha256": peer.certificate_sha256,
+    })
+}
+
+/// A certificate, with the days that are left of it; negative once it is over.
+pub(super) fn certificate(one: &Certificate, now: OffsetDateTime) -> Value {
+    json!({
+        "purpose": one.purpose,
+        "setting": one.setting,
+        "file": one.file,
+        "subject": one.subject,
+        "sha256": one.sha256,
+        "not_before": one.not_before.map(rfc3339),
+        "not_after": one.not_after.map(rfc3339),
+        "days_left": one.not_after.map(|end| (end - now).whole_days()),
+        "problem": one.problem,
     })
 }
 
