@@ -88,18 +88,20 @@ impl Service {
         let store_is_there = CancellationToken::new();
         let there = store_is_there.clone();
         let batch = batch.not_before(there.clone());
-        let (rules, ids) = (reading(&settings), new_id);
-        let inbox = Inbox::new(keys.clone(), store.clone(), batch, rules, clock.clone(), ids);
+        let inbox = Inbox::new(
+            keys.clone(),
+            store.clone(),
+            batch,
+            reading(&settings),
+            clock.clone(),
+            new_id,
+        );
         let inbox = Arc::new(inbox);
         let destinations = deliver::destinations(&settings, &clock)?;
         let callback = Callback::new(inbox.clone(), callback.clone(), clock.clone(), metrics.clone());
         let services = Services::load(&settings.lifecycle, &clock)?;
         let stop = CancellationToken::new();
-        let house = Arc::new(Assembled {
-            inbox: inbox.clone(),
-            keys: keys.clone(),
-            settings: settings.clone(),
-        });
+        let house = Assembled::of(&inbox, &keys, &settings);
         let admin = admin_router(house, &services, &memory, &clock, &metrics, [&there, &stop]);
         let doors = vec![
             tokio::spawn(listener.serve(Security::Tls(door.clone()), callback.router(), stop.clone())),

@@ -40,6 +40,8 @@ create trigger audit_stays before update or delete or truncate on audit
 
 create index audit_about on audit (about, id);
 
+comment on column operators.role is 'What they may do: charger asks what may be charged, viewer looks, operator looks and acts, revealer looks and sees numbers';
+
 -- The same column first as before; behind it the order in which a page is read.
 drop index tokens_requestor;
 create index tokens_requestor on tokens (token_requestor_id, namespace, token_unique_reference);

@@ -199,7 +199,7 @@ async fn redrive(store: &Arc<Memory>, settings: &Settings, ids: &[QuarantineId])
         let Some(entry) = store.quarantine_entry(*id).await? else {
             return Ok(not_there(*id));
         };
-        let deed = Deed::on("quarantine.redrive", id.to_string());
+        let deed = Deed::on_id("quarantine.redrive", id);
         store.note(&hand(None), &deed, BEGUN).await?;
         let outcome = match inbox.redrive(&entry).await? {
             Redriven::Recorded(notification) => format!("recorded as notification {notification}"),

@@ -15,9 +15,20 @@ use crate::store::{self, KeptQuarantine};
 
 /// The house, as the admin side asks it.
 pub(super) struct Assembled {
-    pub inbox: Arc<Inbox>,
-    pub keys: Arc<Keys>,
-    pub settings: Settings,
+    inbox: Arc<Inbox>,
+    keys: Arc<Keys>,
+    pub(super) settings: Settings,
+}
+
+impl Assembled {
+    /// Over these parts.
+    pub(super) fn of(inbox: &Arc<Inbox>, keys: &Arc<Keys>, settings: &Settings) -> Arc<Self> {
+        Arc::new(Assembled {
+            inbox: inbox.clone(),
+            keys: keys.clone(),
+            settings: settings.clone(),
+        })
+    }
 }
 
 #[async_trait]

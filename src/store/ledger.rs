@@ -4,6 +4,7 @@
 //! act's own transaction where it is one, else before the act (`begun`) and after it. A crash between those two leaves
 //! `begun`: the act may have happened in part.
 
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 use super::roster::Role;
 use super::{Error, Memory};
 use crate::domain::id::{Namespace, TokenReference};
-use crate::domain::masked::{masked, without_numbers, without_written_numbers};
+use crate::domain::masked::{masked, without_numbers};
 
 /// The outcome of an act that is more than one transaction, before its first.
 pub const BEGUN: &str = "begun";
@@ -60,9 +61,15 @@ pub struct Deed {
 }
 
 impl Deed {
-    /// Something that is known by its name or id.
+    /// Something that is known by its name.
     pub fn on(what: &'static str, about: impl AsRef<str>) -> Self {
-        let about = without_written_numbers(about.as_ref(), false);
+        let about = without_numbers(about.as_ref());
+        Deed { what, about }
+    }
+
+    /// Something that is known by an id of ours, which is no number that must be masked.
+    pub fn on_id(what: &'static str, id: impl fmt::Display) -> Self {
+        let about = id.to_string();
         Deed { what, about }
     }
 

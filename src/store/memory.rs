@@ -308,7 +308,7 @@ impl Store for Memory {
     }
 
     async fn resolve(&self, id: QuarantineId, resolution: &Resolution, now: OffsetDateTime) -> Result<bool, Error> {
-        let deed = Deed::on("quarantine.resolve", id.to_string());
+        let deed = Deed::on_id("quarantine.resolve", id);
         let outcome = |was_open: &bool| match was_open {
             true => resolution.to_string(),
             false => "was not open".to_owned(),
@@ -501,7 +501,7 @@ impl Desk for Memory {
 
     async fn approve(&self, id: CommandId, by: &str) -> Result<Approved, Error> {
         let now = self.clock.now();
-        let deed = Deed::on("command.approve", id.to_string());
+        let deed = Deed::on_id("command.approve", id);
         let outcome = |approved: &Approved| approved.as_str().to_owned();
         self.acted(
             deed,

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
@@ -323,6 +323,36 @@ pub struct KeptDelivery {
     pub settled_at: Option<OffsetDateTime>,
     /// Who skipped it, and why.
     pub settled_by: Option<String>,
+}
+
+impl KeptDelivery {
+    /// In JSON, for programs; times in RFC 3339, what is not known is null.
+    pub fn shown(&self) -> Value {
+        json!({
+            "id": self.id,
+            "destination": self.destination,
+            "event_id": self.event,
+            "event_cursor": self.position.to_string(),
+            "type": self.kind,
+            "namespace": self.token.as_ref().map(|token| token.namespace),
+            "token_unique_reference": self.token.as_ref().map(|token| &token.reference),
+            "state": self.state,
+            "attempts": self.attempts,
+            "due_at": stamp(self.due_at),
+            "failing_since": self.failing_since.map(stamp),
+            "out_of_order": self.out_of_order,
+            "replayed": self.replayed,
+            "attempted_at": self.attempted_at.map(stamp),
+            "answer_status": self.answer_status,
+            "answer": self.answer,
+            "settled_at": self.settled_at.map(stamp),
+            "settled_by": self.settled_by,
+        })
+    }
+}
+
+fn stamp(at: OffsetDateTime) -> String {
+    at.format(&Rfc3339).unwrap_or_else(|_| at.to_string())
 }
 
 /// Which past events go out once more.

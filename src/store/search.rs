@@ -116,6 +116,8 @@ pub struct Moment {
 /// An event of a token's story.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ToldEvent {
+    /// When it was recorded, as precisely as a store keeps it.
+    pub at: OffsetDateTime,
     /// Its place in the order of commits.
     pub position: u64,
     /// It.
@@ -162,7 +164,7 @@ impl Scene {
         match self {
             Scene::Heard(statement) => statement.received_at,
             Scene::Changed(transition) => transition.recorded_at,
-            Scene::Told(told) => told.event.timestamp,
+            Scene::Told(told) => told.at,
             Scene::Commanded(.., step) => step.at,
         }
     }

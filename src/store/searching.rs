@@ -16,8 +16,6 @@ use crate::domain::status::Status;
 /// Before all times of a status, and in the place of one that is not known.
 const EARLIEST: OffsetDateTime = datetime!(0001-01-01 0:00 UTC);
 const LATEST: OffsetDateTime = datetime!(9999-12-31 23:59:59 UTC);
-/// Behind every namespace.
-const LAST_NAMESPACE: &str = "~";
 
 const CALLED: Sql = Sql::same(
     "\
@@ -140,8 +138,7 @@ from tokens
 where status = $1
   and (coalesce(status_at, '0001-01-01T00:00:00Z'::timestamptz), namespace, token_unique_reference) < ($2, $3, $4)
   and coalesce(status_at, '0001-01-01T00:00:00Z'::timestamptz) >= $6
-  and coalesce(status_at, '0001-01-01T00:00:00Z'::timestamptz) < $7
-  and ($8 is null or token_requestor_id = $8)
+  and ($7 is null or token_requestor_id = $7)
 order by coalesce(status_at, '0001-01-01T00:00:00Z'::timestamptz) desc, namespace desc, token_unique_reference desc
 limit $5
 ",
@@ -154,8 +151,7 @@ from tokens
 where status = $1
   and (coalesce(status_at, '0001-01-01T00:00:00.000000Z'), namespace, token_unique_reference) < ($2, $3, $4)
   and coalesce(status_at, '0001-01-01T00:00:00.000000Z') >= $6
-  and coalesce(status_at, '0001-01-01T00:00:00.000000Z') < $7
-  and ($8 is null or token_requestor_id = $8)
+  and ($7 is null or token_requestor_id = $7)
 order by coalesce(status_at, '0001-01-01T00:00:00.000000Z') desc, namespace desc, token_unique_reference desc
 limit $5
 ",
@@ -170,8 +166,7 @@ select
 from tokens
 where (status_at, namespace, token_unique_reference) < ($1, $2, $3)
   and status_at >= $5
-  and status_at < $6
-  and ($7 is null or token_requestor_id = $7)
+  and ($6 is null or token_requestor_id = $6)
 order by status_at desc, namespace desc, token_unique_reference desc
 limit $4
 ",
@@ -239,20 +234,19 @@ async fn newest_first(
     after: Option<&Place>,
     limit: i64,
 ) -> Result<Vec<StandingRow>, Error> {
-    let at = after.map_or(LATEST, |place| place.at.unwrap_or(EARLIEST));
-    let after = after.map(|place| &place.token);
-    let (namespace, reference) = after.map_or((LAST_NAMESPACE, ""), |token| {
-        (token.namespace.as_str(), &token.reference)
-    });
-    let (since, until) = (which.since.unwrap_or(EARLIEST), which.until.unwrap_or(LATEST));
+    // One bound above, and not two: Postgres begins at the first that it meets, and reads down to the other.
+    let until = which.until.unwrap_or(LATEST);
+    let after = after.map(|place| (place.at.unwrap_or(EARLIEST), &place.token));
+    let (at, namespace, reference) = match after.filter(|(at, _)| *at < until) {
+        Some((at, token)) => (at, token.namespace.as_str(), token.reference.as_str()),
+        None => (until, "", ""),
+    };
+    let (at, since) = (Stamp(at), Stamp(which.since.unwrap_or(EARLIEST)));
     let requestor = which.requestor.as_deref();
-    let (at, since, until) = (Stamp(at), Stamp(since), Stamp(until));
     match which.status.as_ref().map(Status::as_str) {
         Some(status) => fetch!(
-            session, BY_STATUS, status, at, namespace, reference, limit, since, until, requestor,
+            session, BY_STATUS, status, at, namespace, reference, limit, since, requestor
         ),
-        None => fetch!(
-            session, BY_TIME, at, namespace, reference, limit, since, until, requestor
-        ),
+        None => fetch!(session, BY_TIME, at, namespace, reference, limit, since, requestor),
     }
 }

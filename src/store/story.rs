@@ -46,7 +46,7 @@ limit $4
 const TOLD: Sql = Sql::same(
     "\
 -- story: what was told of it
-select position, body
+select position, recorded_at, body
 from events
 where namespace = $1
   and token_unique_reference = $2
@@ -59,17 +59,17 @@ limit $4
 const SENDINGS: Sql = Sql {
     postgres: "\
 -- story: to whom
-select id, destination, event_position, state, attempts, attempted_at, answer_status, settled_by
+select deliveries.id, destination, event_position, state, attempts, attempted_at, answer_status, settled_by
 from unnest($1) as told (position)
 join deliveries on deliveries.event_position = told.position and not deliveries.replayed
-order by id
+order by deliveries.id
 ",
     sqlite: "\
 -- story: to whom
-select id, destination, event_position, state, attempts, attempted_at, answer_status, settled_by
+select deliveries.id, destination, event_position, state, attempts, attempted_at, answer_status, settled_by
 from json_each($1) as told
 join deliveries on deliveries.event_position = value ->> 'position' and not deliveries.replayed
-order by id
+order by deliveries.id
 ",
 };
 
@@ -90,6 +90,7 @@ limit $4
 row! {
     struct ToldRow {
         position: i64,
+        recorded_at: Stamp,
         body: JsonText,
     }
 }
@@ -166,6 +167,7 @@ impl ToldRow {
     fn scene(self) -> Result<Scene, Error> {
         Ok(Scene::Told(ToldEvent {
             event: self.body.read(|| format!("events.body at {}", self.position))?,
+            at: self.recorded_at.0,
             position: self.position.unsigned_abs(),
             sendings: Vec::new(),
         }))

@@ -9,12 +9,11 @@ use super::ask::{Ask, Doing, TEXT_CHARS_MAX, Told, limit};
 use super::problem::Problem;
 use super::route::{Route, flag, get, namespace, paged, post, reason, text, value, word};
 use super::v1::SharedApi;
-use super::wire;
 use crate::domain::delivery::State as DeliveryState;
 use crate::domain::id::{DeliveryId, EventId, Namespace, TokenReference};
 use crate::store::Outbox as _;
 use crate::store::ledger::Hand;
-use crate::store::outbox::DeliveryFilter;
+use crate::store::outbox::{DeliveryFilter, KeptDelivery};
 
 /// Its paths.
 pub(super) fn routes() -> Vec<Route> {
@@ -142,7 +141,7 @@ pub(super) async fn list(State(api): State<SharedApi>, Ask(asked): Ask<Asked>) -
     let deliveries = api.state.outbox.deliveries(&which, after, limit).await?;
     let last = deliveries.last().filter(|_| deliveries.len() >= limit as usize);
     let next = last.map(|last| last.id.to_string());
-    let items: Vec<Value> = deliveries.iter().map(wire::delivery).collect();
+    let items: Vec<Value> = deliveries.iter().map(KeptDelivery::shown).collect();
     Ok(Json(json!({ "items": items, "next": next })))
 }
 

@@ -108,7 +108,7 @@ pub(super) async fn redrive(
     if entry.resolved_at.is_some() {
         return Err(Problem::not_open());
     }
-    let deed = Deed::on("quarantine.redrive", entry.id.to_string());
+    let deed = Deed::on_id("quarantine.redrive", entry.id);
     let ledger = &api.state.ledger;
     ledger.note(&hand, &deed, BEGUN).await?;
     let redriven = api.state.house.redrive(&entry).await?;

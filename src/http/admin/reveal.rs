@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::tokens::Whose;
 use super::v1::{Api, SharedApi};
 use crate::domain::id::{NotificationId, TokenReference};
-use crate::domain::masked::Secret;
+use crate::domain::masked::{Secret, masked};
 use crate::store::ledger::Deed;
 
 #[derive(Deserialize)]
@@ -28,7 +28,7 @@ pub(super) async fn reveal(
     Ask(whose): Ask<Whose>,
     Told(revealing): Told<Revealing>,
 ) -> Result<Json<Value>, Problem> {
-    let hand = doing.must_say(revealing.reason.as_deref())?;
+    let mut hand = doing.must_say(revealing.reason.as_deref())?;
     let token = TokenReference {
         namespace: whose.namespace,
         reference,
@@ -46,6 +46,9 @@ pub(super) async fn reveal(
             .map(|number| (number, notification)),
         None => None,
     };
+    if let (Some((number, _)), Some(why)) = (&found, &mut hand.why) {
+        *why = why.replace(number.expose(), &masked(number.expose()));
+    }
     let outcome = if found.is_some() {
         "revealed"
     } else {

@@ -11,7 +11,7 @@ use crate::domain::peer::Peer;
 use crate::domain::token::Registration;
 use crate::store::KeptStatement;
 use crate::store::desk::KeptCommand;
-use crate::store::outbox::{KeptDelivery, Standing};
+use crate::store::outbox::Standing;
 
 /// A token as it stands, and what it was registered with.
 pub(super) fn standing(standing: &Standing) -> Value {
@@ -88,30 +88,6 @@ pub(super) fn certificate(one: &Certificate, now: OffsetDateTime) -> Value {
         "not_after": one.not_after.map(rfc3339),
         "days_left": one.not_after.map(|end| (end - now).whole_days()),
         "problem": one.problem,
-    })
-}
-
-/// One delivery.
-pub(super) fn delivery(delivery: &KeptDelivery) -> Value {
-    json!({
-        "id": delivery.id,
-        "destination": delivery.destination,
-        "event_id": delivery.event,
-        "event_cursor": delivery.position.to_string(),
-        "type": delivery.kind,
-        "namespace": delivery.token.as_ref().map(|token| token.namespace),
-        "token_unique_reference": delivery.token.as_ref().map(|token| &token.reference),
-        "state": delivery.state,
-        "attempts": delivery.attempts,
-        "due_at": rfc3339(delivery.due_at),
-        "failing_since": delivery.failing_since.map(rfc3339),
-        "out_of_order": delivery.out_of_order,
-        "replayed": delivery.replayed,
-        "attempted_at": delivery.attempted_at.map(rfc3339),
-        "answer_status": delivery.answer_status,
-        "answer": delivery.answer,
-        "settled_at": delivery.settled_at.map(rfc3339),
-        "settled_by": delivery.settled_by,
     })
 }
 

@@ -117,7 +117,7 @@ fn heard(world: &World, line: &str, output: &Output) {
     assert!(output.status.success(), "{line}\n{text}{complaint}");
     if line.contains("/export") {
         let read = |name: &str| std::fs::read_to_string(world.desk.path(name)).expect("it was written");
-        assert!(read("head.txt").contains("x-events-position: 2\r\n"));
+        assert!(read("head.txt").contains("x-events-position: 3\r\n"));
         assert_eq!(read("tokens.ndjson").lines().count(), 3);
         return;
     }
@@ -153,15 +153,15 @@ fn heard(world: &World, line: &str, output: &Output) {
         Some("links") if line.contains("DELETE") => answer["removed"] == true,
         Some("links") => answer["new"] == 1 || list("items") == Some(1),
         Some("tokens/DM4MMC0001") => answer["merchant_reference"] == "card-1" && answer["status"] == "ACTIVE",
-        Some("events") if line.contains("types=") => list("items") == Some(0) && answer["next"] == "2",
-        Some("events") if line.contains("after=1") => list("items") == Some(1) && answer["more"] == false,
+        Some("events") if line.contains("types=") => list("items") == Some(0) && answer["next"] == "3",
+        Some("events") if line.contains("after=1") => list("items") == Some(2) && answer["more"] == false,
         Some("events") => list("items") == Some(2),
-        Some("events/replay") => answer["events"] == 2,
+        Some("events/replay") => answer["events"] == 3,
         Some("destinations") => answer["items"][0]["name"] == "orders" && answer["items"][0]["parked"] == 1,
         Some("destinations/orders/pause" | "destinations/orders/resume") => answer["changed"] == true,
         Some("deliveries") => answer["items"][0]["state"] == "parked",
         Some("deliveries/retry") => answer["deliveries"] == 1,
-        Some("deliveries/skip") => answer["deliveries"] == 2,
+        Some("deliveries/skip") => answer["deliveries"] == 3,
         _ => false,
     };
     assert!(is_well, "{line}\n{text}");

@@ -103,7 +103,7 @@ async fn each_way_goes_on_page_by_page(database: Database) {
         "status=SUSPENDED",
         "since=2026-11-20T00:00:00Z",
         "merchant_reference=card",
-        "token_requestor_id=501",
+        "token_requestor_id=50100000001",
     ] {
         let whole = references(&viewer.get(&format!("/v1/tokens?{query}")).await.json());
         assert!(whole.len() >= 4, "{query}: {whole:?}");

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::caller::{Caller, say};
 use crate::support::Database;
@@ -19,6 +21,10 @@ promises!(
 fn texts<'a>(items: &'a Value, field: &str) -> Vec<&'a str> {
     let items = items.as_array().expect("a list");
     items.iter().map(|item| item[field].as_str().expect("a text")).collect()
+}
+
+fn instant(text: &str) -> OffsetDateTime {
+    OffsetDateTime::parse(text, &Rfc3339).expect("a time")
 }
 
 async fn a_story_tells_what_was_heard_and_what_came_of_it(database: Database) {
@@ -39,7 +45,8 @@ async fn a_story_tells_what_was_heard_and_what_came_of_it(database: Database) {
     ] {
         assert!(summaries.contains(&told), "{told}: {summaries:?}");
     }
-    assert!(texts(&story["items"], "at").is_sorted_by(|newer, older| newer >= older));
+    let times = texts(&story["items"], "at").into_iter().map(instant);
+    assert!(times.is_sorted_by(|newer, older| newer >= older), "{story}");
     assert_eq!(story["next"], json!(null));
 }
 
