@@ -34,7 +34,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::config;
 use crate::config::settings::Settings;
 use crate::keys::KeyRing;
-use crate::store::{Memory, SharedStore};
+use crate::store::ledger::Hand;
+use crate::store::{Ledger as _, Memory, SharedStore};
 
 const NOT_WELL: u8 = 1;
 const MISUSED: u8 = 2;
@@ -185,7 +186,28 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 /// The memory that the settings name; whether it answers shows with the first question.
 async fn open_memory(settings: &Settings) -> anyhow::Result<Arc<Memory>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    Ok(crate::store::open(&settings.store, clock).await?)
+    let memory = crate::store::open(&settings.store, clock).await?;
+    Ok(because(&memory, None))
+}
+
+/// The same memory; what is done through it is done for that reason, by whoever sits here, and the audit has it.
+fn because(memory: &Memory, why: Option<&str>) -> Arc<Memory> {
+    memory.in_the_hand_of(hand(why))
+}
+
+/// Whoever sits here, as far as the machine knows.
+fn hand(why: Option<&str>) -> Hand {
+    let name = |variable| std::env::var(variable).ok().filter(|name| !name.is_empty());
+    let user = name("SUDO_USER").or_else(|| name("USER"));
+    Hand {
+        who: "command line".to_owned(),
+        role: None,
+        came_from: user.map_or_else(
+            || "a user without a name".to_owned(),
+            |user| format!("user {}", output::escaped(&user)),
+        ),
+        why: why.map(str::to_owned),
+    }
 }
 
 /// The part of it that keeps what came.

@@ -4,6 +4,7 @@
 //! as arguments; every rule is a function that a test can call.
 
 pub mod bearer;
+pub mod charge;
 pub mod command;
 pub mod delivery;
 pub mod event;

@@ -18,6 +18,7 @@
 mod connection;
 pub mod egress;
 mod entry;
+pub mod exhibit;
 pub mod file_limit;
 pub mod forwarded;
 pub mod lifetime;

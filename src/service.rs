@@ -7,6 +7,7 @@ mod act;
 mod changes;
 mod deliver;
 pub mod gaps;
+mod house;
 mod notify;
 mod overhear;
 mod reload;
@@ -43,6 +44,7 @@ use crate::store::{self, Memory, SharedOutbox, SharedStore};
 use crate::telemetry::{Metrics, Misses};
 use act::Services;
 use gaps::Gaps;
+use house::Assembled;
 use overhear::Ear;
 use reload::Reloadable;
 pub use reload::Reread;
@@ -71,7 +73,7 @@ pub struct Service {
     batch: JoinHandle<()>,
     workers: JoinSet<()>,
     gaps: Arc<Gaps>,
-    unfit: oneshot::Receiver<store::Error>,
+    unfit: oneshot::Receiver<anyhow::Error>,
     store_is_there: CancellationToken,
     stop: CancellationToken,
     stop_within: Duration,
@@ -101,7 +103,8 @@ impl Service {
         let callback = callback_router(&settings, &inbox, &clock, &metrics, &misses);
         let services = Services::load(&settings.lifecycle, &clock)?;
         let stop = CancellationToken::new();
-        let admin = admin_router(&settings, &services, &memory, &clock, &metrics, [&there, &stop]);
+        let house = Assembled::of(&inbox, &keys, &settings);
+        let admin = admin_router(house, &services, &memory, &clock, &metrics, [&there, &stop]);
         let mut doors = vec![
             tokio::spawn(listener.serve(Security::Tls(door.clone()), callback, stop.clone())),
             tokio::spawn(admin_listener.serve(security(admin_tls.as_ref()), admin, stop.clone())),
@@ -130,7 +133,7 @@ impl Service {
         let redriver = redrive_for_ever(inbox.clone(), new_keys, settings.callback.limits.answer);
         let then = begin(store_is_there, redriver);
         let helpers = vec![
-            tokio::spawn(prepare(preparation(&settings, &memory), is_unfit, then)),
+            tokio::spawn(prepare(preparation(&settings, &memory, &clock), is_unfit, then)),
             tokio::spawn(measure(memory, clock, metrics.clone(), there.clone())),
             tokio::spawn(async move { outbox.listen().await }),
             tokio::spawn(reloadable.supervisor.clone().attend(there.clone(), stop.clone())),
@@ -176,9 +179,9 @@ impl Service {
         self.store_is_there.cancelled().await;
     }
 
-    /// Returns once it is clear that this program may not run on the store's schema, with a sentence that says what
-    /// to do; never, if it may.
-    pub async fn unfit(&mut self) -> store::Error {
+    /// Returns once it is clear that this program may not run on the store's schema, or that nobody may ask an admin
+    /// side that is open beyond loopback, with a sentence that says what to do; never, if all is well.
+    pub async fn unfit(&mut self) -> anyhow::Error {
         match (&mut self.unfit).await {
             Ok(error) => error,
             Err(_) => std::future::pending().await,
@@ -273,13 +276,14 @@ fn security(tls: Option<&Arc<ServerTls>>) -> Security {
 }
 
 fn admin_router(
-    settings: &Settings,
+    house: Arc<Assembled>,
     services: &Services,
     memory: &Arc<Memory>,
     clock: &Arc<dyn Clock>,
     metrics: &Metrics,
     [store_is_there, stopping]: [&CancellationToken; 2],
 ) -> Router {
+    let settings = &house.settings;
     let state = AdminState {
         store: memory.clone(),
         outbox: memory.clone(),
@@ -287,6 +291,9 @@ fn admin_router(
         art: services.art(memory, clock),
         asking: memory.clone(),
         authority: settings.lifecycle.authority,
+        search: memory.clone(),
+        ledger: memory.clone(),
+        house: house.clone(),
         offered: Offered::by(&settings.lifecycle),
         roster: memory.clone(),
         destinations: settings.destinations.clone().into(),
@@ -300,12 +307,14 @@ fn admin_router(
     admin::router(state, &settings.admin)
 }
 
-fn preparation(settings: &Settings, memory: &Arc<Memory>) -> Preparation {
+fn preparation(settings: &Settings, memory: &Arc<Memory>, clock: &Arc<dyn Clock>) -> Preparation {
     let destinations = settings.destinations.iter();
     Preparation {
         memory: memory.clone(),
+        clock: clock.clone(),
         migrate: settings.store.migrate_on_start,
         destinations: destinations.map(|one| (one.name.clone(), one.start)).collect(),
+        needs_operator: !settings.admin.listen.ip().is_loopback(),
     }
 }
 
@@ -363,7 +372,7 @@ pub async fn run(settings: Settings, clock: Arc<dyn Clock>, reread: Reread) -> a
             tracing::info!("interrupted: stopping");
             Ok(())
         }
-        error = service.unfit() => Err(error.into()),
+        error = service.unfit() => Err(error),
     };
     service.stop().await;
     ended

@@ -4,6 +4,7 @@
 //! production) and nobody outside this module knows which. It keeps bytes and never opens them;
 //! `now` and ids come in as arguments. The conformance suite in `tests/it/store.rs` is its definition.
 
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -18,6 +19,7 @@ use crate::domain::token::{Change, Manner, Token, Verdict};
 
 pub mod asking;
 pub mod assets;
+mod audit;
 mod batch;
 mod bell;
 mod commands;
@@ -26,9 +28,11 @@ pub mod desk;
 mod error;
 mod events;
 pub mod joined;
+pub mod ledger;
 pub mod linked;
 mod links;
 mod memory;
+mod notices;
 mod operators;
 pub mod outbox;
 mod pool;
@@ -39,9 +43,12 @@ mod registering;
 pub mod roster;
 mod row;
 mod schema;
+pub mod search;
+mod searching;
 mod session;
 mod sqlite;
 mod standing;
+mod story;
 mod tokens;
 mod values;
 pub mod written;
@@ -49,9 +56,11 @@ pub mod written;
 pub use asking::{Asking, SharedAsking};
 pub use assets::{Assets, SharedAssets};
 pub use desk::{Desk, SharedDesk};
+pub use ledger::{Ledger, SharedLedger};
 pub use memory::{Memory, open};
 pub use outbox::{Outbox, SharedOutbox};
 pub use roster::{Roster, SharedRoster};
+pub use search::{Search, SharedSearch};
 
 /// What is asked of the memory. Every verb has a deadline of its own and ends in one of [`Error`]'s kinds.
 #[async_trait]
@@ -375,4 +384,13 @@ pub enum Resolution {
     Redriven(NotificationId),
     /// A person set it aside, and said why.
     SetAside(String),
+}
+
+impl fmt::Display for Resolution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Resolution::Redriven(notification) => write!(f, "redriven as {notification}"),
+            Resolution::SetAside(why) => write!(f, "set aside: {why}"),
+        }
+    }
 }

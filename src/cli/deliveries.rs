@@ -4,11 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::output::{self, rfc3339, table, time};
-use super::{NOT_WELL, open_memory};
+use super::output::{self, table, time};
+use super::{NOT_WELL, because, open_memory};
 use crate::config::settings::Settings;
 use crate::domain::delivery::State;
 use crate::domain::event::Pattern;
@@ -174,7 +173,7 @@ async fn list(
 ) -> anyhow::Result<ExitCode> {
     let deliveries = memory.deliveries(which, after, limit).await?;
     if as_json {
-        output::print_json(&deliveries.iter().map(shown).collect());
+        output::print_json(&deliveries.iter().map(KeptDelivery::shown).collect());
         return Ok(ExitCode::SUCCESS);
     }
     let header = ["ID", "DESTINATION", "TYPE", "TOKEN", "STATE", "TRIES", "DUE", "ANSWER"];
@@ -207,29 +206,6 @@ fn row(delivery: &KeptDelivery) -> [String; 8] {
     ]
 }
 
-fn shown(delivery: &KeptDelivery) -> Value {
-    json!({
-        "id": delivery.id,
-        "destination": delivery.destination,
-        "event_id": delivery.event,
-        "position": delivery.position,
-        "type": delivery.kind,
-        "namespace": delivery.token.as_ref().map(|token| token.namespace),
-        "token_unique_reference": delivery.token.as_ref().map(|token| &token.reference),
-        "state": delivery.state,
-        "attempts": delivery.attempts,
-        "due_at": rfc3339(delivery.due_at),
-        "failing_since": delivery.failing_since.map(rfc3339),
-        "out_of_order": delivery.out_of_order,
-        "replayed": delivery.replayed,
-        "attempted_at": delivery.attempted_at.map(rfc3339),
-        "answer_status": delivery.answer_status,
-        "answer": delivery.answer,
-        "settled_at": delivery.settled_at.map(rfc3339),
-        "settled_by": delivery.settled_by,
-    })
-}
-
 /// Page by page: a crash leaves some pages done and the others as they were; the same call again does the rest.
 async fn retry(memory: &Memory, which: &Which, dry_run: bool) -> anyhow::Result<ExitCode> {
     let deliveries = memory.retry(&which.narrowed()?, dry_run).await?;
@@ -240,6 +216,7 @@ async fn retry(memory: &Memory, which: &Which, dry_run: bool) -> anyhow::Result<
 /// Page by page: a crash leaves some pages done and the others as they were; the same call again does the rest.
 async fn skip(memory: &Memory, which: &Which, reason: &str, dry_run: bool) -> anyhow::Result<ExitCode> {
     let by = by(reason, "--reason")?;
+    let memory = because(memory, Some(reason.trim()));
     let deliveries = memory.skip(&which.narrowed()?, &by, dry_run).await?;
     say(deliveries, ["delivery", "deliveries"], "set aside for good", dry_run);
     Ok(ExitCode::SUCCESS)

@@ -136,7 +136,8 @@ fn row(name: &str, kept: Option<&KeptDestination>, is_configured: bool) -> [Stri
 }
 
 async fn pause(memory: &Memory, name: &str, because: &str) -> anyhow::Result<ExitCode> {
-    set(memory, name, Some(&by(because, "--because")?)).await
+    let why = by(because, "--because")?;
+    set(&super::because(memory, Some(because.trim())), name, Some(&why)).await
 }
 
 /// A crash before the commit leaves it as it was.

@@ -37,7 +37,8 @@ enum Command {
     Add {
         /// By which the log and the audit call them.
         name: String,
-        /// A viewer looks; an operator acts.
+        /// A charger asks what may be charged; a viewer looks; an operator acts too; a revealer looks, and has token
+        /// numbers shown.
         #[arg(long)]
         role: RoleArg,
         /// For how long the token is good: 90d, 12h.
@@ -59,8 +60,10 @@ enum Command {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum RoleArg {
+    Charger,
     Viewer,
     Operator,
+    Revealer,
 }
 
 pub(super) async fn run(args: &OperatorsArgs, settings: &Settings, now: OffsetDateTime) -> anyhow::Result<ExitCode> {
@@ -87,8 +90,10 @@ async fn add(roster: &dyn Roster, name: &str, role: RoleArg, expires_at: OffsetD
     let operator = NewOperator {
         name: name.to_owned(),
         role: match role {
+            RoleArg::Charger => Role::Charger,
             RoleArg::Viewer => Role::Viewer,
             RoleArg::Operator => Role::Operator,
+            RoleArg::Revealer => Role::Revealer,
         },
         token_hash: bearer.sha256(),
         expires_at,

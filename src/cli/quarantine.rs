@@ -11,13 +11,14 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::output::{self, dash, pairs, rfc3339, table, time};
-use super::{NOT_WELL, open_store};
+use super::{NOT_WELL, hand, open_memory};
 use crate::clock::SystemClock;
 use crate::config::settings::Settings;
 use crate::domain::id::QuarantineId;
 use crate::inbox::Redriven;
 use crate::service;
-use crate::store::{KeptQuarantine, QuarantineFilter, Resolution, SharedStore};
+use crate::store::ledger::{BEGUN, Deed};
+use crate::store::{KeptQuarantine, Ledger as _, Memory, QuarantineFilter, Resolution, SharedStore, Store as _};
 
 const PAGE: u32 = 1_000;
 
@@ -83,7 +84,8 @@ enum Command {
 }
 
 pub(super) async fn run(args: &QuarantineArgs, settings: &Settings, now: OffsetDateTime) -> anyhow::Result<ExitCode> {
-    let store = open_store(settings).await?;
+    let memory = open_memory(settings).await?;
+    let store: SharedStore = memory.clone();
     let done = match &args.command {
         Command::List {
             all,
@@ -100,10 +102,10 @@ pub(super) async fn run(args: &QuarantineArgs, settings: &Settings, now: OffsetD
             list(&store, &which, *after, *limit, *json).await
         }
         Command::Show { id, json } => show(&store, *id, *json).await,
-        Command::Resolve { id, because } => resolve(&store, *id, because, now).await,
+        Command::Resolve { id, because } => resolve(&memory, *id, because, now).await,
         Command::Redrive { ids, all } => {
             let ids = if *all { open_ids(&store).await? } else { ids.clone() };
-            redrive(&store, settings, &ids).await
+            redrive(&memory, settings, &ids).await
         }
     };
     store.close().await;
@@ -170,16 +172,12 @@ async fn show(store: &SharedStore, id: QuarantineId, as_json: bool) -> anyhow::R
     Ok(ExitCode::SUCCESS)
 }
 
-async fn resolve(
-    store: &SharedStore,
-    id: QuarantineId,
-    because: &str,
-    now: OffsetDateTime,
-) -> anyhow::Result<ExitCode> {
+async fn resolve(memory: &Memory, id: QuarantineId, because: &str, now: OffsetDateTime) -> anyhow::Result<ExitCode> {
     ensure!(
         !because.trim().is_empty(),
         "--because is empty: say why, for whoever looks at it next year"
     );
+    let store = super::because(memory, Some(because.trim()));
     let resolution = Resolution::SetAside(because.to_owned());
     if store.resolve(id, &resolution, now).await? {
         output::print(&format!("{id} set aside\n"));
@@ -192,14 +190,17 @@ async fn resolve(
     Ok(ExitCode::from(NOT_WELL))
 }
 
-/// Reads these entries again, as the inbox does with an arrival, and says for each what became of it.
-async fn redrive(store: &SharedStore, settings: &Settings, ids: &[QuarantineId]) -> anyhow::Result<ExitCode> {
+/// Reads these entries again, as the inbox does with an arrival, and says for each what became of it. The audit has each
+/// before it is read; a crash after that leaves it open or recorded.
+async fn redrive(store: &Arc<Memory>, settings: &Settings, ids: &[QuarantineId]) -> anyhow::Result<ExitCode> {
     let inbox = service::inbox(settings, store.clone(), Arc::new(SystemClock))?;
     let mut still_open = 0;
     for (place, id) in ids.iter().enumerate() {
         let Some(entry) = store.quarantine_entry(*id).await? else {
             return Ok(not_there(*id));
         };
+        let deed = Deed::on_id("quarantine.redrive", id);
+        store.note(&hand(None), &deed, BEGUN).await?;
         let outcome = match inbox.redrive(&entry).await? {
             Redriven::Recorded(notification) => format!("recorded as notification {notification}"),
             Redriven::NotOpen => "was resolved before".to_owned(),
@@ -208,6 +209,7 @@ async fn redrive(store: &SharedStore, settings: &Settings, ids: &[QuarantineId])
                 format!("still cannot be read: {reason}: {detail}")
             }
         };
+        store.note(&hand(None), &deed, &outcome).await?;
         println!("{} of {}  {id}  {outcome}", place + 1, ids.len());
     }
     Ok(if still_open == 0 {

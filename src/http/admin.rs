@@ -7,6 +7,8 @@
 mod admit;
 mod ask;
 mod assets;
+mod audit;
+mod charge;
 mod commands;
 mod cursor;
 mod deliveries;
@@ -14,9 +16,18 @@ mod destinations;
 mod events;
 mod export;
 pub(in crate::http) mod flow;
+pub mod house;
 mod links;
+mod notifications;
+pub mod openapi;
 mod problem;
+mod quarantine;
 mod reconciles;
+mod reveal;
+mod route;
+mod search;
+mod shown;
+mod story;
 mod stream;
 mod tokens;
 mod v1;
@@ -36,6 +47,7 @@ use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 
 pub(in crate::http) use self::admit::is_cross_site;
+use self::house::SharedHouse;
 use self::problem::Problem;
 use super::{console, health, tokenex};
 use crate::clock::Clock;
@@ -44,7 +56,7 @@ use crate::domain::id::Namespace;
 use crate::lifecycle::art::Art;
 use crate::lifecycle::ordering::Offered;
 use crate::store::desk::SharedDesk;
-use crate::store::{SharedAsking, SharedOutbox, SharedRoster, SharedStore};
+use crate::store::{SharedAsking, SharedLedger, SharedOutbox, SharedRoster, SharedSearch, SharedStore};
 use crate::telemetry::Metrics;
 
 /// What the admin pages look at.
@@ -62,6 +74,12 @@ pub struct AdminState {
     pub authority: Namespace,
     /// Its questions, reconciles and gaps.
     pub asking: SharedAsking,
+    /// It again, for who looks for something.
+    pub search: SharedSearch,
+    /// Who did what.
+    pub ledger: SharedLedger,
+    /// What needs a key, or stands in files.
+    pub house: SharedHouse,
     /// Who carries commands out.
     pub offered: Offered,
     /// Who may ask.
@@ -82,7 +100,7 @@ pub struct AdminState {
     pub tokenex: Option<tokenex::Served>,
 }
 
-/// `/livez`, `/readyz`, `/metrics`, everything under `/v1`, and TokenEx's contract under `/v2`; anything else is a plain 404 or 405, a strange Host
+/// `/livez`, `/readyz`, `/metrics`, `/docs`, `/openapi.json`, everything under `/v1`, and TokenEx's contract under `/v2`; anything else is a plain 404 or 405, a strange Host
 /// header a 421.
 pub fn router(state: AdminState, settings: &Admin) -> Router {
     let hosts = Arc::new(Hosts {
@@ -98,6 +116,9 @@ pub fn router(state: AdminState, settings: &Admin) -> Router {
         .route("/", get(console::to_console))
         .route("/console/", get(console::to_console))
         .nest("/console", console::router(state.clone(), settings))
+        .route("/openapi.json", get(openapi::served))
+        .route("/docs", get(openapi::page))
+        .route("/docs/style.css", get(openapi::style))
         .fallback(not_found)
         .method_not_allowed_fallback(only_reading)
         .nest("/v1", v1::router(state.clone()))
@@ -110,7 +131,7 @@ async fn not_found(uri: Uri) -> Response {
     if is_v1(&uri) {
         return Problem::no_such_path().into_response();
     }
-    let text = "not found: there is /livez, /readyz, /metrics, and /console and /v1 for who has a token\n";
+    let text = "not found: there is /livez, /readyz, /metrics, /docs, /openapi.json, and /console and /v1 for who has a token\n";
     (StatusCode::NOT_FOUND, text).into_response()
 }
 

@@ -5,11 +5,13 @@
 
 mod acts;
 mod assets;
+mod audit;
 mod chart;
 mod commands;
 mod deliveries;
 mod destinations;
 mod form;
+mod keys;
 mod live;
 mod overview;
 mod page;
@@ -99,6 +101,10 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(state: AdminState, settin
         .route("/commands/{id}/approve", post(acts::approve))
         .route("/quarantine", get(quarantine::list))
         .route("/quarantine/{id}", get(quarantine::show))
+        .route("/quarantine/{id}/redrive", post(acts::redrive))
+        .route("/quarantine/{id}/resolve", post(acts::resolve))
+        .route("/keys", get(keys::show))
+        .route("/audit", get(audit::list))
         .route("/reconciles", get(reconciles::list).post(reconciles::begin))
         .route("/reconciles/{id}", get(reconciles::show))
         .route("/reconciles/{id}/stop", post(reconciles::stop))

@@ -121,7 +121,7 @@ pub enum Refused {
 
 /// The token that a reference of somebody's names.
 pub fn token(namespace: Option<&str>, reference: &str) -> Result<TokenReference, Unfit> {
-    const BYTES_MAX: usize = 256;
+    const CHARS_MAX: usize = 256;
     let namespace = match namespace.unwrap_or_default() {
         "" => Namespace::Mdes,
         word => Namespace::parse(word).ok_or_else(|| unfit("namespace", "must be mdes or tokenex"))?,
@@ -129,8 +129,9 @@ pub fn token(namespace: Option<&str>, reference: &str) -> Result<TokenReference,
     if reference.is_empty() {
         return Err(unfit("reference", "is missing"));
     }
-    if reference.len() > BYTES_MAX || reference.chars().any(char::is_control) || reference.trim() != reference {
-        let why = format!("must be one word of at most {BYTES_MAX} bytes");
+    if reference.chars().count() > CHARS_MAX || reference.chars().any(char::is_control) || reference.trim() != reference
+    {
+        let why = format!("must be one word of at most {CHARS_MAX} characters");
         return Err(unfit("reference", why));
     }
     Ok(TokenReference {

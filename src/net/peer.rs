@@ -18,7 +18,8 @@ use crate::domain::peer::Peer;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller(pub Result<Peer, Refused>);
 
-/// Where a request's connection came from (behind a balancer that says so: what it said); each request bears it.
+/// Where a request came from (behind a balancer that says so: what it said; behind another, the balancer's); each request
+/// through any door of ours bears one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address(pub SocketAddr);
 

@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::inbox::Inbox;
 use crate::store::outbox::{KeptDestination, Start};
-use crate::store::{self, Memory, Outbox as _, Store as _};
+use crate::store::roster::{Operator, Right};
+use crate::store::{self, Memory, Outbox as _, Roster as _, Store as _};
 use crate::telemetry::{Backlog, Metrics};
 
 /// How often the store is asked whether it is there, until it is.
@@ -20,28 +21,39 @@ const REDRIVE_RETRY: Duration = Duration::from_secs(5);
 /// How often slow-moving figures are measured.
 const MEASURE_EVERY: Duration = Duration::from_secs(15);
 
+const NO_OPERATOR: &str = "key `admin.listen`: is beyond loopback, and there is no operator who may ask: run \
+                           `mdes-receiver operators add NAME --role operator`, or listen on 127.0.0.1";
+
 /// What must hold before anything is recorded.
 pub(super) struct Preparation {
     /// The memory.
     pub memory: Arc<Memory>,
+    /// By which an operator's token expires.
+    pub clock: Arc<dyn Clock>,
     /// Its schema is brought up to date.
     pub migrate: bool,
     /// These have a cursor: what is acknowledged from then on is told to each of them.
     pub destinations: Vec<(String, Start)>,
+    /// The admin side is open beyond this machine: somebody must be there who may ask.
+    pub needs_operator: bool,
 }
 
 /// Waits for the store, prepares it, and then does what needs it. A database that is away may come back;
 /// a schema on which this program may not run stays as it is.
 pub(super) async fn prepare(
     preparation: Preparation,
-    unfit: oneshot::Sender<store::Error>,
+    unfit: oneshot::Sender<anyhow::Error>,
     then: impl Future<Output = ()>,
 ) {
     loop {
         match preparation.make().await {
-            Ok(()) => break,
+            Ok(true) => break,
+            Ok(false) => {
+                let _ = unfit.send(anyhow::Error::msg(NO_OPERATOR)); // as below
+                return;
+            }
             Err(error @ store::Error::Schema(_)) => {
-                let _ = unfit.send(error); // nobody listens while the program stops
+                let _ = unfit.send(error.into()); // nobody listens while the program stops
                 return;
             }
             Err(error) => tracing::warn!(%error, "the store is not ready; trying again"),
@@ -53,7 +65,8 @@ pub(super) async fn prepare(
 }
 
 impl Preparation {
-    async fn make(&self) -> Result<(), store::Error> {
+    /// Says whether whoever must be there is.
+    async fn make(&self) -> Result<bool, store::Error> {
         if self.migrate {
             let migrated = self.memory.migrate().await?;
             if migrated.applied > 0 {
@@ -70,7 +83,9 @@ impl Preparation {
                 tracing::info!(destination, "enrolled");
             }
         }
-        Ok(())
+        let now = self.clock.now();
+        let may = |one: &Operator| one.role.may(Right::Act) && one.revoked_at.is_none() && one.expires_at > now;
+        Ok(!self.needs_operator || self.memory.operators().await?.iter().any(may))
     }
 }
 

@@ -22,6 +22,7 @@ const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Rings for what this process commits, and, while it listens, for what others commit to the same Postgres.
+#[derive(Clone)]
 pub(super) struct Bell(watch::Sender<()>);
 
 impl Default for Bell {

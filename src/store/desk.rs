@@ -104,6 +104,16 @@ pub enum Ordered {
     Conflict(CommandId),
 }
 
+impl fmt::Display for Ordered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ordered::New(kept) => write!(f, "command {}", kept.command.id),
+            Ordered::Same(kept) => write!(f, "command {}, asked for before", kept.command.id),
+            Ordered::Conflict(id) => write!(f, "refused: the key is that of command {id}"),
+        }
+    }
+}
+
 /// What became of an approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Approved {
@@ -113,6 +123,17 @@ pub enum Approved {
     ByTheSame,
     /// There is no such command, or it waits for nobody.
     NotWaiting,
+}
+
+impl Approved {
+    /// In a few words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Approved::Now => "approved",
+            Approved::ByTheSame => "refused: another must",
+            Approved::NotWaiting => "it does not wait for approval, or is not there",
+        }
+    }
 }
 
 /// A command as kept.
@@ -251,6 +272,13 @@ pub struct Link {
     pub tokenex_token: String,
     /// TokenEx's `tokenReferenceId`, where its token has several network tokens; an empty one is none.
     pub token_reference_id: Option<String>,
+}
+
+impl Link {
+    /// MDES's name for the token.
+    pub fn token(&self) -> TokenReference {
+        TokenReference::mdes(&self.token_unique_reference)
+    }
 }
 
 /// TokenEx's token may look like a card's number.

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use super::asking::{
     Asked, Asking, Cause, ClaimedQuestions, ClaimedReconcile, Found, KeptGap, KeptQuestion, KeptReconcile, Miss,
@@ -17,6 +18,7 @@ use super::assets::{self, Assets, Medium};
 use super::bell::Bell;
 use super::deliveries::Act;
 use super::desk::{Approved, Claims, CommandFilter, Desk, KeptCommand, Link, NewCommand, Ordered, Progress, Step};
+use super::ledger::{self, Deed, Entry, EntryFilter, Hand, Ledger};
 use super::outbox::{
     DeliveryFilter, Events, KeptDelivery, KeptDestination, NewRegistration, Outbox, Registered, ReplayFilter, Standing,
     Start, Turn, Turned,
@@ -24,16 +26,17 @@ use super::outbox::{
 use super::pool::{Pool, Source};
 use super::postgres::Hosts;
 use super::roster::{NewOperator, NewSession, Operator, Roster};
+use super::search::{Head, Moment, Place, Scene, Search, Sought};
 use super::session::Session;
 use super::sqlite::File;
 use super::{
     Error, KeptNotification, KeptQuarantine, KeptStatement, KeptToken, Migrated, NewQuarantine, QuarantineFilter,
-    Recorded, Recording, Resolution, Store, Transition, commands, deliveries, events, links, operators, quarantine,
-    record, registering, schema, standing, tokens,
+    Recorded, Recording, Resolution, Store, Transition, audit, commands, deliveries, events, links, notices, operators,
+    quarantine, record, registering, schema, searching, standing, story, tokens,
 };
 use crate::clock::Clock;
 use crate::config::settings;
-use crate::domain::command::Service;
+use crate::domain::command::{Action, Service};
 use crate::domain::id::{
     CommandId, DeliveryId, GapId, Namespace, NotificationId, QuarantineId, ReconcileId, TokenReference,
 };
@@ -78,23 +81,29 @@ pub async fn open(settings: &settings::Store, clock: Arc<dyn Clock>) -> Result<A
     Ok(Arc::new(Memory {
         writer,
         reader,
-        aside: Semaphore::new(usize::try_from(settings.connections_max / 2).unwrap_or(1).max(1)),
+        aside: Arc::new(Semaphore::new(
+            usize::try_from(settings.connections_max / 2).unwrap_or(1).max(1),
+        )),
         deadline,
         clock,
         bell: Bell::default(),
+        hand: None,
     }))
 }
 
-/// The memory: all parts of the port over one database.
+/// The memory: all parts of the port over one database. A clone is the same memory.
+#[derive(Clone)]
 pub struct Memory {
     writer: Arc<Pool>,
     /// The same on Postgres.
     reader: Arc<Pool>,
     /// Whoever is not receiving waits here for a connection, so that receiving always finds some.
-    aside: Semaphore,
+    aside: Arc<Semaphore>,
     deadline: Duration,
     clock: Arc<dyn Clock>,
     bell: Bell,
+    /// Whose doing it is, what a person can do through it.
+    hand: Option<Arc<Hand>>,
 }
 
 impl Memory {
@@ -113,6 +122,41 @@ impl Memory {
         let outcome = self.write(verb).await;
         self.bell.ring();
         outcome
+    }
+
+    /// For what a person can do: the entry that tells of it is in the same transaction.
+    async fn acted<T>(
+        &self,
+        deed: Deed,
+        verb: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+        outcome: impl FnOnce(&T) -> String,
+    ) -> Result<T, Error> {
+        let now = self.clock.now();
+        self.write(async |session| {
+            let done = verb(session).await?;
+            if let Some(hand) = &self.hand {
+                audit::add(session, hand, &deed, &outcome(&done), now).await?;
+            }
+            Ok(done)
+        })
+        .await
+    }
+
+    /// For what a person can do page by page: an entry before the first, and one after the last. A crash between leaves
+    /// the first: some pages may be done.
+    async fn acted_by_pages(
+        &self,
+        deed: Deed,
+        dry_run: bool,
+        pages: impl Future<Output = Result<u64, Error>>,
+    ) -> Result<u64, Error> {
+        let Some(hand) = self.hand.as_deref().filter(|_| !dry_run) else {
+            return pages.await;
+        };
+        self.note(hand, &deed, ledger::BEGUN).await?;
+        let count = pages.await?;
+        self.note(hand, &deed, &format!("done: {count}")).await?;
+        Ok(count)
     }
 
     /// What a person does to open deliveries, a page at a time.
@@ -139,6 +183,27 @@ impl Memory {
                 count += acted.count;
                 next = acted.next;
             }
+        }
+        Ok(count)
+    }
+
+    async fn replayed(&self, which: &ReplayFilter, dry_run: bool) -> Result<u64, Error> {
+        let now = self.clock.now();
+        let mut count = 0;
+        for page in self
+            .read(async |session| deliveries::pages(session, which).await)
+            .await?
+        {
+            count += match dry_run {
+                true => {
+                    self.read(async |session| deliveries::replayable(session, which, &page).await)
+                        .await?
+                }
+                false => {
+                    self.rung(async |session| deliveries::replay(session, which, &page, now).await)
+                        .await?
+                }
+            };
         }
         Ok(count)
     }
@@ -251,8 +316,17 @@ impl Store for Memory {
     }
 
     async fn resolve(&self, id: QuarantineId, resolution: &Resolution, now: OffsetDateTime) -> Result<bool, Error> {
-        self.write(async |session| quarantine::resolve(session, id, resolution, now).await)
-            .await
+        let deed = Deed::on_id("quarantine.resolve", id);
+        let outcome = |was_open: &bool| match was_open {
+            true => resolution.to_string(),
+            false => "was not open".to_owned(),
+        };
+        self.acted(
+            deed,
+            async |session| quarantine::resolve(session, id, resolution, now).await,
+            outcome,
+        )
+        .await
     }
 
     async fn tried_again(&self, id: QuarantineId, reason: &str, detail: &str, keys_tried: &str) -> Result<(), Error> {
@@ -279,8 +353,17 @@ impl Store for Memory {
 impl Outbox for Memory {
     async fn register(&self, tokens: &[NewRegistration]) -> Result<Vec<Registered>, Error> {
         let now = self.clock.now();
-        self.write(async |session| registering::register(session, tokens, now).await)
-            .await
+        let deed = Deed::on_tokens("token.register", tokens.iter().map(|new| &new.token));
+        let outcome = |answers: &Vec<Registered>| {
+            let new = answers.iter().filter(|answer| **answer != Registered::Again).count();
+            format!("registered: {new} new, {} again", answers.len() - new)
+        };
+        self.acted(
+            deed,
+            async |session| registering::register(session, tokens, now).await,
+            outcome,
+        )
+        .await
     }
 
     async fn registration(&self, token: &TokenReference) -> Result<Option<Registration>, Error> {
@@ -310,8 +393,16 @@ impl Outbox for Memory {
 
     async fn pause(&self, destination: &str, why: Option<&str>) -> Result<bool, Error> {
         let now = self.clock.now();
+        let what = match why {
+            Some(_) => "destination.pause",
+            None => "destination.resume",
+        };
         let changed = self
-            .write(async |session| deliveries::pause(session, destination, why, now).await)
+            .acted(
+                Deed::on(what, destination),
+                async |session| deliveries::pause(session, destination, why, now).await,
+                changed,
+            )
             .await;
         self.bell.ring();
         changed
@@ -334,32 +425,20 @@ impl Outbox for Memory {
     }
 
     async fn retry(&self, which: &DeliveryFilter, dry_run: bool) -> Result<u64, Error> {
-        self.act(Act::Retry, which, dry_run).await
+        let deed = Deed::on("delivery.retry", which.to_string());
+        self.acted_by_pages(deed, dry_run, self.act(Act::Retry, which, dry_run))
+            .await
     }
 
     async fn skip(&self, which: &DeliveryFilter, by: &str, dry_run: bool) -> Result<u64, Error> {
-        self.act(Act::Skip(by), which, dry_run).await
+        let deed = Deed::on("delivery.skip", which.to_string());
+        self.acted_by_pages(deed, dry_run, self.act(Act::Skip(by), which, dry_run))
+            .await
     }
 
     async fn replay(&self, which: &ReplayFilter, dry_run: bool) -> Result<u64, Error> {
-        let now = self.clock.now();
-        let mut count = 0;
-        for page in self
-            .read(async |session| deliveries::pages(session, which).await)
-            .await?
-        {
-            count += match dry_run {
-                true => {
-                    self.read(async |session| deliveries::replayable(session, which, &page).await)
-                        .await?
-                }
-                false => {
-                    self.rung(async |session| deliveries::replay(session, which, &page, now).await)
-                        .await?
-                }
-            };
-        }
-        Ok(count)
+        let deed = Deed::on("event.replay", which.to_string());
+        self.acted_by_pages(deed, dry_run, self.replayed(which, dry_run)).await
     }
 
     fn bell(&self) -> watch::Receiver<()> {
@@ -375,8 +454,17 @@ impl Outbox for Memory {
 impl Roster for Memory {
     async fn add_operator(&self, operator: &NewOperator) -> Result<bool, Error> {
         let now = self.clock.now();
-        self.write(async |session| operators::add(session, operator, now).await)
-            .await
+        let deed = Deed::on("operator.add", &operator.name);
+        let outcome = |added: &bool| match added {
+            true => format!("added as {}", operator.role.as_str()),
+            false => "the name is taken".to_owned(),
+        };
+        self.acted(
+            deed,
+            async |session| operators::add(session, operator, now).await,
+            outcome,
+        )
+        .await
     }
 
     async fn operators(&self) -> Result<Vec<Operator>, Error> {
@@ -385,8 +473,13 @@ impl Roster for Memory {
 
     async fn revoke_operator(&self, name: &str) -> Result<bool, Error> {
         let now = self.clock.now();
-        self.write(async |session| operators::revoke(session, name, now).await)
-            .await
+        let deed = Deed::on("operator.revoke", name);
+        self.acted(
+            deed,
+            async |session| operators::revoke(session, name, now).await,
+            changed,
+        )
+        .await
     }
 
     async fn operator_of(&self, token_hash: &[u8; 32]) -> Result<Option<Operator>, Error> {
@@ -417,20 +510,37 @@ impl Roster for Memory {
 impl Desk for Memory {
     async fn order(&self, command: &NewCommand) -> Result<Ordered, Error> {
         let now = self.clock.now();
-        self.write(async |session| commands::order(session, command, now).await)
-            .await
+        let what = match command.order.action {
+            Action::Suspend => "command.suspend",
+            Action::Resume => "command.resume",
+            Action::Delete => "command.delete",
+        };
+        let deed = Deed::on_token(what, &command.order.token);
+        self.acted(
+            deed,
+            async |session| commands::order(session, command, now).await,
+            Ordered::to_string,
+        )
+        .await
     }
 
     async fn approve(&self, id: CommandId, by: &str) -> Result<Approved, Error> {
         let now = self.clock.now();
-        self.write(async |session| commands::approve(session, id, by, now).await)
-            .await
+        let deed = Deed::on_id("command.approve", id);
+        let outcome = |approved: &Approved| approved.as_str().to_owned();
+        self.acted(
+            deed,
+            async |session| commands::approve(session, id, by, now).await,
+            outcome,
+        )
+        .await
     }
 
     async fn withdraw(&self, id: CommandId, by: &str) -> Result<bool, Error> {
         let now = self.clock.now();
-        self.write(async |session| commands::withdraw(session, id, by, now).await)
-            .await
+        let deed = Deed::on_id("command.withdraw", id);
+        let verb = async |session: &mut Session| commands::withdraw(session, id, by, now).await;
+        self.acted(deed, verb, changed).await
     }
 
     async fn command(&self, id: CommandId) -> Result<Option<KeptCommand>, Error> {
@@ -475,7 +585,14 @@ impl Desk for Memory {
 
     async fn link(&self, links: &[Link]) -> Result<u64, Error> {
         let now = self.clock.now();
-        self.write(async |session| links::add(session, links, now).await).await
+        let names: Vec<TokenReference> = links.iter().map(Link::token).collect();
+        let deed = Deed::on_tokens("link.join", names.iter());
+        self.acted(
+            deed,
+            async |session| links::add(session, links, now).await,
+            |new: &u64| format!("{new} new"),
+        )
+        .await
     }
 
     async fn links_of(&self, token: &TokenReference) -> Result<Vec<Link>, Error> {
@@ -488,7 +605,9 @@ impl Desk for Memory {
     }
 
     async fn unlink(&self, link: &Link) -> Result<bool, Error> {
-        self.write(async |session| links::remove(session, link).await).await
+        let deed = Deed::on_token("link.part", &link.token());
+        self.acted(deed, async |session| links::remove(session, link).await, changed)
+            .await
     }
 }
 
@@ -550,8 +669,9 @@ impl Asking for Memory {
     ) -> Result<bool, Error> {
         let now = self.clock.now();
         if reconcile.cause != Cause::Schedule {
-            self.write(async |session| reconciles::keep(session, reconcile, now).await)
-                .await?;
+            let deed = Deed::on_id("reconcile.begin", reconcile.id);
+            let verb = async |session: &mut Session| reconciles::keep(session, reconcile, now).await;
+            self.acted(deed, verb, |_| "done".to_owned()).await?;
             return Ok(true);
         }
         let is_time = self
@@ -600,8 +720,9 @@ impl Asking for Memory {
 
     async fn stop_reconcile(&self, id: ReconcileId) -> Result<bool, Error> {
         let now = self.clock.now();
-        self.write(async |session| reconciles::stop(session, id, now).await)
-            .await
+        let deed = Deed::on_id("reconcile.stop", id);
+        let verb = async |session: &mut Session| reconciles::stop(session, id, now).await;
+        self.acted(deed, verb, changed).await
     }
 
     async fn reconcile(&self, id: ReconcileId) -> Result<Option<KeptReconcile>, Error> {
@@ -653,6 +774,69 @@ impl Asking for Memory {
         self.write(async |session| presence::here(session, replica, downtime, longer_than, now).await)
             .await
     }
+}
+
+#[async_trait]
+impl Ledger for Memory {
+    fn in_the_hand_of(&self, hand: Hand) -> Arc<Memory> {
+        Arc::new(Memory {
+            hand: Some(Arc::new(hand)),
+            ..self.clone()
+        })
+    }
+
+    async fn note(&self, hand: &Hand, deed: &Deed, outcome: &str) -> Result<(), Error> {
+        let now = self.clock.now();
+        self.write(async |session| audit::add(session, hand, deed, outcome, now).await)
+            .await
+    }
+
+    async fn entries(&self, which: &EntryFilter, before: Option<Uuid>, limit: u32) -> Result<Vec<Entry>, Error> {
+        self.read(async |session| audit::page(session, which, before, page(limit)).await)
+            .await
+    }
+}
+
+#[async_trait]
+impl Search for Memory {
+    async fn called(&self, namespace: Namespace, reference: &str) -> Result<Vec<Standing>, Error> {
+        self.read(async |session| searching::called(session, namespace, reference).await)
+            .await
+    }
+
+    async fn found(&self, which: &Sought, after: Option<&Place>, limit: u32) -> Result<Vec<Standing>, Error> {
+        self.read(async |session| searching::found(session, which, after, page(limit)).await)
+            .await
+    }
+
+    async fn heads(&self, before: Option<NotificationId>, limit: u32) -> Result<Vec<Head>, Error> {
+        self.read(async |session| notices::heads(session, before, page(limit)).await)
+            .await
+    }
+
+    async fn head(&self, id: NotificationId) -> Result<Option<Head>, Error> {
+        self.read(async |session| notices::head(session, id).await).await
+    }
+
+    async fn statements_in(&self, id: NotificationId) -> Result<Vec<KeptStatement>, Error> {
+        self.read(async |session| tokens::statements_in(session, id).await)
+            .await
+    }
+
+    async fn story(&self, token: &TokenReference, before: &Moment, limit: u32) -> Result<Vec<Scene>, Error> {
+        self.read(async |session| story::story(session, token, before, page(limit)).await)
+            .await
+    }
+}
+
+/// Of an act that may find it done already.
+fn changed(changed: &bool) -> String {
+    let word = if *changed {
+        "done"
+    } else {
+        "was so already, or not there"
+    };
+    word.to_owned()
 }
 
 fn page(limit: u32) -> i64 {

@@ -5,16 +5,19 @@
 //! has missed nothing before it, and a destination is no more than a cursor. What a destination asked for and has
 //! not taken is a delivery. A crash between two verbs repeats an attempt under the same event id; it loses none.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
 
 use super::Error;
+use super::ledger::named;
 pub use crate::config::settings::Start;
 use crate::domain::delivery::{Outcome, State};
 use crate::domain::event::{Attempt, Current, Event, Pattern, Subscription};
@@ -266,6 +269,23 @@ pub struct DeliveryFilter {
     pub open: bool,
 }
 
+/// In a few words, for the audit.
+impl fmt::Display for DeliveryFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            ("id", self.id.as_ref().map(ToString::to_string)),
+            ("destination", self.destination.clone()),
+            ("token", self.token.as_ref().map(named)),
+            ("event", self.event.as_ref().map(ToString::to_string)),
+            ("state", self.state.map(|state| state.as_str().to_owned())),
+        ];
+        let given = parts
+            .into_iter()
+            .filter_map(|(name, part)| Some(format!("{name}={}", part?)));
+        f.write_str(&given.collect::<Vec<_>>().join(" "))
+    }
+}
+
 /// One delivery as kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeptDelivery {
@@ -305,6 +325,36 @@ pub struct KeptDelivery {
     pub settled_by: Option<String>,
 }
 
+impl KeptDelivery {
+    /// In JSON, for programs; times in RFC 3339, what is not known is null.
+    pub fn shown(&self) -> Value {
+        json!({
+            "id": self.id,
+            "destination": self.destination,
+            "event_id": self.event,
+            "event_cursor": self.position.to_string(),
+            "type": self.kind,
+            "namespace": self.token.as_ref().map(|token| token.namespace),
+            "token_unique_reference": self.token.as_ref().map(|token| &token.reference),
+            "state": self.state,
+            "attempts": self.attempts,
+            "due_at": stamp(self.due_at),
+            "failing_since": self.failing_since.map(stamp),
+            "out_of_order": self.out_of_order,
+            "replayed": self.replayed,
+            "attempted_at": self.attempted_at.map(stamp),
+            "answer_status": self.answer_status,
+            "answer": self.answer,
+            "settled_at": self.settled_at.map(stamp),
+            "settled_by": self.settled_by,
+        })
+    }
+}
+
+fn stamp(at: OffsetDateTime) -> String {
+    at.format(&Rfc3339).unwrap_or_else(|_| at.to_string())
+}
+
 /// Which past events go out once more.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReplayFilter {
@@ -320,4 +370,20 @@ pub struct ReplayFilter {
     pub types: Vec<Pattern>,
     /// What the destination asks for.
     pub subscription: Subscription,
+}
+
+/// In a few words, for the audit.
+impl fmt::Display for ReplayFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "destination={}", self.destination)?;
+        for (name, at) in [("since", self.since), ("until", self.until)] {
+            if let Some(at) = at.and_then(|at| at.format(&Rfc3339).ok()) {
+                write!(f, " {name}={at}")?;
+            }
+        }
+        match &self.token {
+            Some(token) => write!(f, " token={}", named(token)),
+            None => Ok(()),
+        }
+    }
 }

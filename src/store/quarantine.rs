@@ -153,11 +153,7 @@ pub(super) async fn resolve(
     resolution: &Resolution,
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
-    let text = match resolution {
-        Resolution::Redriven(notification) => format!("redriven as {notification}"),
-        Resolution::SetAside(why) => format!("set aside: {why}"),
-    };
-    Ok(execute!(session, RESOLVE, Id(id.0), Stamp(now), text)? == 1)
+    Ok(execute!(session, RESOLVE, Id(id.0), Stamp(now), resolution.to_string())? == 1)
 }
 
 const TRIED_AGAIN: Sql = Sql::same(

@@ -36,30 +36,61 @@ pub trait Roster: Send + Sync {
 /// What the callers hold.
 pub type SharedRoster = Arc<dyn Roster>;
 
-/// What an operator may do; a later one may all that an earlier one may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// What an operator may do. Not a line: who may act need not be who may see a token's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
+    /// Asks whether a token may be charged, and nothing else: for a shop's own checkout.
+    Charger,
     /// Looks.
     Viewer,
-    /// Acts: registers, retries, skips, replays.
+    /// Looks, and acts: registers, commands, retries, skips, replays.
     Operator,
+    /// Looks, and has a token's number shown.
+    Revealer,
+}
+
+/// What a request asks for, as far as a role has to allow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Right {
+    /// To know whether a token may be charged.
+    Charge,
+    /// To look at everything but a token's number.
+    Look,
+    /// To change something.
+    Act,
+    /// To see a token's number.
+    Reveal,
 }
 
 impl Role {
+    /// Every role there is.
+    pub const ALL: &[Role] = &[Role::Charger, Role::Viewer, Role::Operator, Role::Revealer];
+
     /// The word that the store and the command line use.
     pub fn as_str(self) -> &'static str {
         match self {
+            Role::Charger => "charger",
             Role::Viewer => "viewer",
             Role::Operator => "operator",
+            Role::Revealer => "revealer",
         }
     }
 
     /// The role of that word, if there is one.
     pub fn parse(word: &str) -> Option<Self> {
-        [Role::Viewer, Role::Operator]
-            .into_iter()
-            .find(|role| role.as_str() == word)
+        Role::ALL.iter().copied().find(|role| role.as_str() == word)
+    }
+
+    /// Whoever has the role may do so.
+    pub fn may(self, right: Right) -> bool {
+        match right {
+            Right::Charge => true,
+            Right::Look => self != Role::Charger,
+            Right::Act => self == Role::Operator,
+            Right::Reveal => self == Role::Revealer,
+        }
     }
 }
 

@@ -50,6 +50,14 @@ const STEPS: &[(i64, &str, Sql)] = &[
         },
     ),
     (
+        5,
+        "operate",
+        Sql {
+            postgres: include_str!("../../migrations/postgres/0005_operate.sql"),
+            sqlite: include_str!("../../migrations/sqlite/0005_operate.sql"),
+        },
+    ),
+    (
         6,
         "console",
         Sql {

@@ -82,7 +82,8 @@ impl<'a> ReferenceRow<'a> {
 }
 
 row! {
-    struct StandingRow {
+    /// A token with what it was registered with, as its columns have it.
+    pub(super) struct StandingRow {
         namespace: String,
         token_unique_reference: String,
         merchant_reference: Option<String>,
@@ -111,7 +112,8 @@ pub(super) async fn lock(
 }
 
 impl StandingRow {
-    fn standing(self) -> Result<Standing, Error> {
+    /// How it stands.
+    pub(super) fn standing(self) -> Result<Standing, Error> {
         let reference = token_reference(&self.namespace, self.token_unique_reference)?;
         let token = match self.state {
             Some(state) => state.read(|| format!("tokens.state of {}", shown(&reference.reference)))?,

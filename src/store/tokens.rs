@@ -136,8 +136,8 @@ pub(super) async fn transitions(
 const STATEMENTS: Sql = Sql::same(
     "\
 -- statements: what was said of a token, newest first
-select notification_id, token_index, verdict, sequence, status, status_at, reason_code, flags, unrecognized,
-  repeats, received_at
+select notification_id, token_index, namespace, token_unique_reference, verdict, sequence, status, status_at,
+  reason_code, flags, unrecognized, repeats, received_at
 from token_statements
 where namespace = $1
   and token_unique_reference = $2
@@ -147,9 +147,12 @@ limit $3
 );
 
 row! {
-    struct StatementRow {
+    /// One statement, as its columns have it.
+    pub(super) struct StatementRow {
         notification_id: Id,
         token_index: i32,
+        namespace: String,
+        token_unique_reference: String,
         verdict: String,
         sequence: Option<i64>,
         status: Option<String>,
@@ -162,6 +165,33 @@ row! {
     }
 }
 
+impl StatementRow {
+    /// The statement.
+    pub(super) fn statement(self) -> Result<KeptStatement, Error> {
+        let notification = NotificationId(self.notification_id.0);
+        let token = token_reference(&self.namespace, self.token_unique_reference)?;
+        let place = |column| {
+            let token = shown(&token.reference);
+            format!("token_statements.{column} of {token} in {notification}")
+        };
+        let verdict = Words(vec![self.verdict]).known().pop();
+        Ok(KeptStatement {
+            notification,
+            index: self.token_index.unsigned_abs(),
+            verdict: verdict.ok_or_else(|| Error::Corrupt(place("verdict")))?,
+            sequence: self.sequence.map(i64::unsigned_abs),
+            status: self.status.map(Status::from),
+            status_at: self.status_at.map(|at| at.0),
+            reason_code: self.reason_code,
+            flags: self.flags.known(),
+            unrecognized: self.unrecognized.read(|| place("unrecognized"))?,
+            repeats: self.repeats.unsigned_abs(),
+            received_at: self.received_at.0,
+            token,
+        })
+    }
+}
+
 /// Everything said of a token, newest first.
 pub(super) async fn statements(
     session: &mut Session,
@@ -170,26 +200,25 @@ pub(super) async fn statements(
 ) -> Result<Vec<KeptStatement>, Error> {
     let token = &reference.reference;
     let rows: Vec<StatementRow> = fetch!(session, STATEMENTS, reference.namespace.as_str(), token, limit)?;
-    let statement = |row: StatementRow| {
-        let notification = NotificationId(row.notification_id.0);
-        let place = |column| format!("token_statements.{column} of {} in {notification}", shown(token));
-        let verdict = Words(vec![row.verdict]).known().pop();
-        Ok(KeptStatement {
-            notification,
-            index: row.token_index.unsigned_abs(),
-            token: reference.clone(),
-            verdict: verdict.ok_or_else(|| Error::Corrupt(place("verdict")))?,
-            sequence: row.sequence.map(i64::unsigned_abs),
-            status: row.status.map(Status::from),
-            status_at: row.status_at.map(|at| at.0),
-            reason_code: row.reason_code,
-            flags: row.flags.known(),
-            unrecognized: row.unrecognized.read(|| place("unrecognized"))?,
-            repeats: row.repeats.unsigned_abs(),
-            received_at: row.received_at.0,
-        })
-    };
-    rows.into_iter().map(statement).collect()
+    rows.into_iter().map(StatementRow::statement).collect()
+}
+
+const STATEMENTS_IN: Sql = Sql::same(
+    "\
+-- statements: what one notification said, in its order
+select notification_id, token_index, namespace, token_unique_reference, verdict, sequence, status, status_at,
+  reason_code, flags, unrecognized, repeats, received_at
+from token_statements
+where notification_id = $1
+order by token_index, statement_hash
+limit 1000
+",
+);
+
+/// What one notification said.
+pub(super) async fn statements_in(session: &mut Session, id: NotificationId) -> Result<Vec<KeptStatement>, Error> {
+    let rows: Vec<StatementRow> = fetch!(session, STATEMENTS_IN, Id(id.0))?;
+    rows.into_iter().map(StatementRow::statement).collect()
 }
 
 const NOTIFICATION: Sql = Sql::same(

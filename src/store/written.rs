@@ -7,7 +7,7 @@ use crate::domain::id::{Namespace, TokenReference};
 use crate::domain::status::Status;
 
 /// MDES's references have at most 64 characters; others' may be longer.
-const TEXT_BYTES_MAX: usize = 256;
+const TEXT_CHARS_MAX: usize = 256;
 
 /// What is written of a token that the merchant made. An empty text says as little as none.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -61,8 +61,8 @@ impl Written {
 pub(super) fn given(field: &'static str, text: Option<String>) -> Result<Option<String>, Unfit> {
     let text = text.filter(|text| !text.is_empty());
     match &text {
-        Some(text) if text.len() > TEXT_BYTES_MAX => {
-            Err(unfit(field, &format!("is longer than {TEXT_BYTES_MAX} bytes")))
+        Some(text) if text.chars().count() > TEXT_CHARS_MAX => {
+            Err(unfit(field, &format!("is longer than {TEXT_CHARS_MAX} characters")))
         }
         Some(text) if text.chars().any(char::is_control) => Err(unfit(field, "has a control character in it")),
         Some(text) if text.trim() != text => Err(unfit(field, "begins or ends with a space")),

@@ -41,7 +41,7 @@ async function walk(browser, colorScheme, scripts) {
   await page.getByRole("button", { name: "Log in" }).click();
   must(new URL(page.url()).pathname === "/console/deliveries", `the login leads back, not to ${page.url()}`);
   await see("deliveries");
-  for (const name of ["Overview", "Commands", "Destinations", "Quarantine", "Reconcile", "Tokens"]) {
+  for (const name of ["Overview", "Commands", "Destinations", "Quarantine", "Reconcile", "Keys", "Audit", "Tokens"]) {
     await page.getByRole("link", { name, exact: true }).click();
     must(await page.getByRole("heading", { level: 1, name }).isVisible(), name);
     await see(name.toLowerCase());

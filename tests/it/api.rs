@@ -4,6 +4,8 @@ pub mod caller;
 
 mod admit;
 mod assets;
+mod audit;
+mod charge;
 mod commands;
 mod deliveries;
 mod docs;
@@ -11,5 +13,9 @@ mod events;
 mod export;
 mod links;
 mod listen;
+mod openapi;
+mod reveal;
+mod search;
+mod story;
 mod stream;
 mod tokens;

@@ -4,6 +4,7 @@ mod commands;
 mod crash;
 mod dev;
 mod door;
+mod generated;
 mod interop;
 pub mod process;
 mod readme;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use super::{ASKER, Change, many, wait};
-use crate::cli::{MISUSED, NOT_WELL, output};
+use crate::cli::{MISUSED, NOT_WELL, because, output};
 use crate::clock::{Clock, SystemClock, new_id};
 use crate::config::settings::Settings;
 use crate::domain::command::Action;
@@ -72,5 +72,6 @@ pub(super) async fn asked(
     let order = written.order(reference, offered, memory).await?;
     let id = CommandId(new_id(SystemClock.now()));
     let command = ordering::command(id, order, offered, ASKER, key)?;
+    let memory = because(memory, command.order.reason.as_deref());
     Ok(memory.order(&command).await?)
 }

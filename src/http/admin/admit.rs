@@ -1,7 +1,7 @@
 //! Who may ask under `/v1`: who shows a token of an operator, in a request that no page of another site made.
 //!
-//! The token's hash is looked up for each request, so that a revocation holds from the next one on. Reading is for
-//! everyone who has a token; whatever else a method does is for operators, and comes as JSON.
+//! The token's hash is looked up for each request, so that a revocation holds from the next one on. Each path says what
+//! its caller must be allowed ([`Right`]); whatever changes something comes as JSON.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ use super::problem::Problem;
 use crate::clock::Clock;
 use crate::domain::bearer::Bearer;
 use crate::store::SharedRoster;
-use crate::store::roster::{Operator, Role};
+use crate::store::roster::{Operator, Right};
 use crate::telemetry::{Flood, Metrics};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -41,7 +41,7 @@ impl Door {
         }
     }
 
-    async fn judge(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Operator, Refused> {
+    async fn judge(&self, uri: &Uri, headers: &HeaderMap) -> Result<Operator, Refused> {
         if is_cross_site(uri, headers) {
             return Err(Refused::CrossSite);
         }
@@ -50,15 +50,21 @@ impl Door {
         let operator = holder
             .map_err(|error| Refused::NoStore(error.into()))?
             .ok_or(Refused::BadToken)?;
-        if !matches!(*method, Method::GET | Method::HEAD) {
-            if operator.role < Role::Operator {
-                return Err(Refused::OnlyOperators(operator.name));
-            }
-            if !is_json(headers) {
-                return Err(Refused::NotJson);
-            }
-        }
         Ok(operator)
+    }
+
+    /// Of one who was admitted: the role allows what the path is for.
+    fn allow(&self, request: &Request, right: Right) -> Result<(), Refused> {
+        // Nobody comes here whom `admit` has not let through.
+        let operator = request.extensions().get::<Operator>().ok_or(Refused::NoToken)?;
+        if !operator.role.may(right) {
+            return Err(Refused::NotAllowed(operator.clone(), right));
+        }
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        if !is_read && !is_json(request.headers()) {
+            return Err(Refused::NotJson);
+        }
+        Ok(())
     }
 
     /// Counts a refusal and, within the limit, logs it. Nothing of a token is shown.
@@ -71,7 +77,7 @@ impl Door {
         drop(floods);
         let Some(suppressed) = line else { return };
         let operator = match refused {
-            Refused::OnlyOperators(name) => name,
+            Refused::NotAllowed(operator, _) => &operator.name,
             _ => "-",
         };
         tracing::warn!(reason, operator, suppressed, "refused at the admin API");
@@ -80,7 +86,7 @@ impl Door {
 
 /// Lets a request through that may, with the operator in its extensions.
 pub(super) async fn admit(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
-    match door.judge(request.method(), request.uri(), request.headers()).await {
+    match door.judge(request.uri(), request.headers()).await {
         Ok(operator) => {
             door.metrics.admin_request("admitted");
             request.extensions_mut().insert(operator);
@@ -93,13 +99,24 @@ pub(super) async fn admit(State(door): State<Arc<Door>>, mut request: Request, n
     }
 }
 
+/// Lets an admitted request on to a path, if its operator's role allows what the path is for.
+pub(super) async fn allow(State((door, right)): State<(Arc<Door>, Right)>, request: Request, next: Next) -> Response {
+    match door.allow(&request, right) {
+        Ok(()) => next.run(request).await,
+        Err(refused) => {
+            door.note(&refused);
+            refused.problem().into_response()
+        }
+    }
+}
+
 /// Why a request is not let through.
 enum Refused {
     CrossSite,
     NoToken,
     BadToken,
-    /// A viewer, of that name.
-    OnlyOperators(String),
+    /// The role of that operator does not allow it.
+    NotAllowed(Operator, Right),
     NotJson,
     NoStore(Problem),
 }
@@ -111,7 +128,7 @@ impl Refused {
             Refused::CrossSite => "cross_site",
             Refused::NoToken => "no_token",
             Refused::BadToken => "bad_token",
-            Refused::OnlyOperators(_) => "only_operators",
+            Refused::NotAllowed(..) => "not_allowed",
             Refused::NotJson => "not_json",
             Refused::NoStore(_) => "no_store",
         }
@@ -122,7 +139,7 @@ impl Refused {
             Refused::CrossSite => Problem::cross_site(),
             Refused::NoToken => Problem::no_token(),
             Refused::BadToken => Problem::bad_token(),
-            Refused::OnlyOperators(_) => Problem::only_operators(),
+            Refused::NotAllowed(operator, right) => Problem::not_your_role(operator.role, right),
             Refused::NotJson => Problem::not_json_type(),
             Refused::NoStore(problem) => problem,
         }

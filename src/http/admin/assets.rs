@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::ask::{Ask, Named};
 use super::problem::Problem;
+use super::route::{Route, get, path, value};
 use super::v1::SharedApi;
 use crate::lifecycle::art::NoArt;
 use crate::store::assets::Medium;
@@ -20,6 +21,19 @@ use crate::store::assets::Medium;
 const SHOWN: [&str; 4] = ["image/png", "image/jpeg", "text/plain", "application/pdf"];
 const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
 const INERT: HeaderValue = HeaderValue::from_static("sandbox; default-src 'none'");
+
+/// Its path.
+pub(super) fn routes() -> Vec<Route> {
+    let place = serde_json::json!({ "type": "integer", "minimum": 0, "maximum": 4_294_967_295_u32, "default": 0 });
+    vec![
+        get("/assets/{id}", "showAsset", show)
+            .says("Card art, a logo or a text that some token's card art names")
+            .asks([path("id", "Its id"), value("place", "Which of its media", place)])
+            .streams(200, "application/octet-stream", "Bytes")
+            .streams(304, "", "Bytes")
+            .problems(&[404]),
+    ]
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

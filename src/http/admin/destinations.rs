@@ -7,12 +7,36 @@ use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::ask::{Asker, Named, Told};
-use super::deliveries::reason;
+use super::ask::{Doing, Named, Told};
+use super::deliveries::by;
 use super::problem::Problem;
+use super::route::{Route, get, path, post, reason};
 use super::v1::{Api, SharedApi};
 use super::wire::rfc3339;
+use crate::store::Outbox as _;
+use crate::store::ledger::Hand;
 use crate::store::outbox::KeptDestination;
+
+/// Its paths.
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        get("/destinations", "listDestinations", list)
+            .says("Who is told, and how far they are")
+            .gives(200, "Destinations"),
+        post("/destinations/{name}/pause", "pauseDestination", pause)
+            .says("Nothing is sent to it from now on; its events go on accruing")
+            .asks([path("name", "Its name in the configuration")])
+            .takes("Because")
+            .gives(200, "Paused")
+            .problems(&[404]),
+        post("/destinations/{name}/resume", "resumeDestination", resume)
+            .says("What accrued goes out, in order")
+            .asks([path("name", "Its name in the configuration"), reason()])
+            .takes("MaybeBecause")
+            .gives(200, "Paused")
+            .problems(&[404]),
+    ]
+}
 
 /// `GET /v1/destinations`: those of the configuration, and those that were in it once.
 pub(super) async fn list(State(api): State<SharedApi>) -> Result<Json<Value>, Problem> {
@@ -52,34 +76,39 @@ pub(super) struct Pausing {
 /// `POST /v1/destinations/{name}/pause`: nothing is sent to it from now on; its events go on accruing.
 pub(super) async fn pause(
     State(api): State<SharedApi>,
-    Asker(operator): Asker,
+    doing: Doing,
     Named(name): Named,
     Told(pausing): Told<Pausing>,
 ) -> Result<Json<Value>, Problem> {
-    let why = format!("{}: {}", operator.name, reason(pausing.reason.as_deref())?);
-    set(&api, &operator.name, &name, Some(&why)).await
+    let hand = doing.must_say(pausing.reason.as_deref())?;
+    let why = by(&hand);
+    set(&api, hand, &name, Some(&why)).await
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Resuming {}
+pub(super) struct Resuming {
+    reason: Option<String>,
+}
 
 /// `POST /v1/destinations/{name}/resume`: what accrued goes out, in order.
 pub(super) async fn resume(
     State(api): State<SharedApi>,
-    Asker(operator): Asker,
+    doing: Doing,
     Named(name): Named,
-    Told(Resuming {}): Told<Resuming>,
+    Told(resuming): Told<Resuming>,
 ) -> Result<Json<Value>, Problem> {
-    set(&api, &operator.name, &name, None).await
+    let hand = doing.may_say(resuming.reason.as_deref())?;
+    set(&api, hand, &name, None).await
 }
 
-async fn set(api: &Api, operator: &str, name: &str, why: Option<&str>) -> Result<Json<Value>, Problem> {
+async fn set(api: &Api, hand: Hand, name: &str, why: Option<&str>) -> Result<Json<Value>, Problem> {
     let kept = api.state.outbox.destinations().await?;
     if !kept.iter().any(|one| one.name == name) {
         return Err(Problem::unknown_destination());
     }
-    let changed = api.state.outbox.pause(name, why).await?;
+    let operator = hand.who.clone();
+    let changed = api.state.ledger.in_the_hand_of(hand).pause(name, why).await?;
     let paused = why.is_some();
     tracing::info!(operator, destination = name, paused, changed, "pause or resume");
     Ok(Json(json!({ "name": name, "paused": paused, "changed": changed })))

@@ -6,13 +6,69 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::ask::{Ask, Asker, Told, limit};
-use super::cursor;
+use super::ask::{Ask, CURSOR_CHARS_MAX, Doing, Told, in_range, limit};
+use super::deliveries::compared;
 use super::problem::Problem;
+use super::route::{Route, get, header, paged, post, reason, text, value};
 use super::v1::SharedApi;
-use crate::domain::event::{Pattern, Subscription};
+use super::{cursor, stream};
+use crate::domain::event::{EventType, Pattern, Subscription};
 use crate::domain::id::Namespace;
+use crate::store::Outbox as _;
 use crate::store::outbox::{KeptEvent, ReplayFilter};
+
+/// Its paths.
+pub(super) fn routes() -> Vec<Route> {
+    let wanted = || {
+        let words = EventType::ALL.iter().map(|kind| kind.as_str().replace('.', "[.]"));
+        let words: Vec<String> = words
+            .chain(["[*]", "token[.][*]", "card[.][*]", "command[.][*]"].map(str::to_owned))
+            .collect();
+        let one = words.join("|");
+        let list = format!("^({one})(,({one}))*$");
+        [
+            value(
+                "types",
+                "Only these types: `token.suspended,card.*`",
+                json!({ "type": "string", "maxLength": CURSOR_CHARS_MAX, "pattern": list }),
+            ),
+            text(
+                "token_requestor_id",
+                "Only those of these requestors, with commas in between",
+            ),
+        ]
+    };
+    vec![
+        get("/events", "listEvents", page)
+            .says("What merchants are told, by pages, at your own pace")
+            .asks(wanted())
+            .asks(paged())
+            .gives(200, "EventPage")
+            .problems(&[404]),
+        get("/events/stream", "followEvents", stream::follow)
+            .says("The same as it comes (Server-Sent Events)")
+            .asks(wanted())
+            .asks([
+                text(
+                    "after",
+                    "The cursor after which it begins; without one, with what happens from now on",
+                ),
+                header(
+                    "Last-Event-ID",
+                    "The same, as an SSE client says it",
+                    json!({ "type": "string" }),
+                ),
+            ])
+            .streams(200, "text/event-stream", "Frames")
+            .problems(&[404]),
+        post("/events/replay", "replayEvents", replay)
+            .says("Sends past events once more to one destination")
+            .asks([reason()])
+            .takes("Replaying")
+            .gives(200, "Replayed")
+            .problems(&[404]),
+    ]
+}
 
 /// So many pages are looked through for one in which something fits.
 const PAGES_MAX: u32 = 10;
@@ -94,16 +150,20 @@ pub(super) struct Replaying {
     types: Vec<String>,
     #[serde(default)]
     dry_run: bool,
+    reason: Option<String>,
 }
 
 /// `POST /v1/events/replay`: makes past events due once more for one destination, or says how many it would.
 /// A crash here leaves all of them due, or none; asked twice, they go out twice, under the same ids.
 pub(super) async fn replay(
     State(api): State<SharedApi>,
-    Asker(operator): Asker,
+    doing: Doing,
     Told(replaying): Told<Replaying>,
 ) -> Result<Json<Value>, Problem> {
     let dry_run = replaying.dry_run;
+    let hand = doing.may_say(replaying.reason.as_deref())?;
+    compared("token", replaying.token.as_deref())?;
+    compared("destination", Some(&replaying.destination))?;
     if replaying.since.is_none() && replaying.token.is_none() {
         return Err(Problem::unfit(
             "since",
@@ -111,19 +171,20 @@ pub(super) async fn replay(
         ));
     }
     let Some(destination) = api.destination(&replaying.destination) else {
-        return Err(Problem::unfit("destination", "is no destination of the configuration"));
+        return Err(Problem::unknown_destination());
     };
     let which = ReplayFilter {
         destination: destination.name.clone(),
-        since: replaying.since,
-        until: replaying.until,
+        since: replaying.since.map(in_range),
+        until: replaying.until.map(in_range),
         token: super::deliveries::token(replaying.namespace, replaying.token)?,
         types: patterns(&replaying.types)?,
         subscription: destination.subscription.clone(),
     };
-    let events = api.state.outbox.replay(&which, dry_run).await?;
+    let outbox = api.state.ledger.in_the_hand_of(hand);
+    let events = outbox.replay(&which, dry_run).await?;
     tracing::info!(
-        operator = operator.name,
+        operator = doing.operator.name,
         destination = which.destination,
         events,
         dry_run,

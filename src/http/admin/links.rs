@@ -7,13 +7,37 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::ask::{Ask, Asker, Told, limit};
-use super::deliveries::token;
+use super::ask::{Ask, Doing, Told, limit};
+use super::deliveries::looked_for;
 use super::problem::Problem;
+use super::route::{Route, delete, get, namespace, paged, post, reason, text};
 use super::v1::SharedApi;
 use crate::domain::id::Namespace;
-use crate::store::desk::Link;
+use crate::store::desk::{Desk as _, Link};
 use crate::store::linked;
+
+/// Its paths.
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        get("/links", "listLinks", list)
+            .says("Which names of MDES and of TokenEx are of one token, by pages")
+            .asks([text("token", "Those of this token, 100 at most"), namespace()])
+            .asks(paged())
+            .gives(200, "LinkPage")
+            .problems(&[404]),
+        post("/links", "joinLinks", join)
+            .says("Joins the names of one token, or of up to 1,000 as `items`: all or none")
+            .asks([reason()])
+            .takes("Joining")
+            .gives(200, "Joined"),
+        delete("/links", "partLink", part)
+            .says("Takes away the link that the body names")
+            .asks([reason()])
+            .takes("Link")
+            .gives(200, "Removed")
+            .problems(&[404]),
+    ]
+}
 
 /// Links of one request.
 const ITEMS_MAX: usize = 1_000;
@@ -32,7 +56,7 @@ pub(super) struct Asked {
 pub(super) async fn list(State(api): State<SharedApi>, Ask(asked): Ask<Asked>) -> Result<Json<Value>, Problem> {
     let limit = limit(asked.limit)?;
     let desk = &api.state.desk;
-    let (links, next) = match token(asked.namespace, asked.token)? {
+    let (links, next) = match looked_for(asked.namespace, asked.token) {
         Some(token) => (desk.links_of(&token).await?, None),
         None => {
             let after = asked.after.as_deref().map(of_cursor).transpose()?;
@@ -94,27 +118,29 @@ impl Joining {
 /// `POST /v1/links`: one, or `{"items": […]}`; all or none, and those that are there already stay as they are.
 pub(super) async fn join(
     State(api): State<SharedApi>,
-    Asker(operator): Asker,
+    doing: Doing,
     Told(joining): Told<Joining>,
 ) -> Result<Json<Value>, Problem> {
     let links = joining.checked()?;
-    let new = api.state.desk.link(&links).await?;
-    tracing::info!(operator = operator.name, links = links.len(), new, "links");
+    let desk = api.state.ledger.in_the_hand_of(doing.may_say(None)?);
+    let new = desk.link(&links).await?;
+    tracing::info!(operator = doing.operator.name, links = links.len(), new, "links");
     Ok(Json(json!({ "links": links.len(), "new": new })))
 }
 
 /// `DELETE /v1/links`: takes away the one that the body names.
 pub(super) async fn part(
     State(api): State<SharedApi>,
-    Asker(operator): Asker,
+    doing: Doing,
     Told(written): Told<linked::Written>,
 ) -> Result<Json<Value>, Problem> {
     let link = written
         .checked()
         .map_err(|unfit| Problem::unfit(unfit.field, unfit.why))?;
-    if !api.state.desk.unlink(&link).await? {
+    let desk = api.state.ledger.in_the_hand_of(doing.may_say(None)?);
+    if !desk.unlink(&link).await? {
         return Err(Problem::unknown_link());
     }
-    tracing::info!(operator = operator.name, "a link is gone");
+    tracing::info!(operator = doing.operator.name, "a link is gone");
     Ok(Json(json!({ "removed": true })))
 }

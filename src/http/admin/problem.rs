@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::lifecycle::ordering;
 use crate::store;
+use crate::store::roster::{Right, Role};
 use crate::store::written::Unfit;
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -66,17 +67,17 @@ impl Problem {
         .with(WWW_AUTHENTICATE, challenge)
     }
 
-    /// A viewer who wants to act.
-    pub fn only_operators() -> Self {
-        let detail = "this changes something, and the token's role is `viewer`: use the token of an operator";
+    /// A role that does not allow it.
+    pub fn not_your_role(role: Role, right: Right) -> Self {
+        let (kind, needed) = match right {
+            Right::Charge | Right::Look => ("only-viewers", "of a viewer, an operator or a revealer"),
+            Right::Act => ("only-operators", "of an operator"),
+            Right::Reveal => ("only-revealers", "of a revealer"),
+        };
+        let detail = format!("the token's role is `{}`: use the token {needed}", role.as_str());
         let challenge = HeaderValue::from_static("Bearer realm=\"mdes-receiver\", error=\"insufficient_scope\"");
-        Problem::new(
-            StatusCode::FORBIDDEN,
-            "only-operators",
-            "the role does not allow it",
-            detail,
-        )
-        .with(WWW_AUTHENTICATE, challenge)
+        Problem::new(StatusCode::FORBIDDEN, kind, "the role does not allow it", detail)
+            .with(WWW_AUTHENTICATE, challenge)
     }
 
     /// A page of another site asks through someone's browser.
@@ -94,8 +95,7 @@ impl Problem {
 
     /// No such path.
     pub fn no_such_path() -> Self {
-        let detail = "there are /v1/tokens, /v1/tokens/export, /v1/events, /v1/events/stream, /v1/commands, /v1/links, \
-                      /v1/assets, /v1/deliveries and /v1/destinations";
+        let detail = "there is no such path: /docs, and /openapi.json, say which there are";
         Problem::new(StatusCode::NOT_FOUND, "no-such-path", "no such path", detail)
     }
 
@@ -152,6 +152,27 @@ impl Problem {
         problem
     }
 
+    /// Two entries of one list are about the same; `field` is the second.
+    pub fn twice(field: impl Into<String>, why: impl AsRef<str>) -> Self {
+        let problem = Problem::unfit(field, why);
+        Problem {
+            kind: "twice",
+            title: "the same twice",
+            status: StatusCode::CONFLICT,
+            ..problem
+        }
+    }
+
+    /// It fits, and as things stand it cannot be ordered; `field` is why.
+    pub fn not_orderable(unfit: Unfit) -> Self {
+        Problem {
+            kind: "not-orderable",
+            title: "cannot be ordered as things stand",
+            status: StatusCode::CONFLICT,
+            ..unfit.into()
+        }
+    }
+
     /// Nobody spoke of that token.
     pub fn unknown_token() -> Self {
         let detail =
@@ -199,6 +220,32 @@ impl Problem {
     pub fn unknown_link() -> Self {
         let detail = "these names are not joined: `GET /v1/links` shows those that are";
         Problem::new(StatusCode::NOT_FOUND, "unknown-link", "unknown link", detail)
+    }
+
+    /// No notification of that id.
+    pub fn unknown_notification() -> Self {
+        let detail = "no notification has that id: `GET /v1/notifications` shows those that are kept";
+        let title = "unknown notification";
+        Problem::new(StatusCode::NOT_FOUND, "unknown-notification", title, detail)
+    }
+
+    /// No quarantined entry of that id.
+    pub fn unknown_entry() -> Self {
+        let detail = "no quarantined entry has that id: `GET /v1/quarantine?open=false` shows those that there are";
+        Problem::new(StatusCode::NOT_FOUND, "unknown-entry", "unknown entry", detail)
+    }
+
+    /// Nothing to be revealed.
+    pub fn no_number() -> Self {
+        let detail = "no notification that is kept holds its number, or no key of now opens it: \
+                      `GET /v1/tokens/{reference}/story` says what was heard of it";
+        Problem::new(StatusCode::NOT_FOUND, "no-number", "no number to reveal", detail)
+    }
+
+    /// An entry that was resolved before.
+    pub fn not_open() -> Self {
+        let detail = "the entry was resolved before: `GET /v1/quarantine/{id}` says how";
+        Problem::new(StatusCode::CONFLICT, "not-open", "not open any more", detail)
     }
 
     /// An `Idempotency-Key` that stands for something else.

@@ -10,13 +10,58 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::ask::{Ask, Asker, Named, Page, Told};
+use super::ask::{Ask, Doing, Named, Page, Told};
 use super::problem::Problem;
+use super::route::{Route, get, paged, path, post, reason, value};
 use super::v1::SharedApi;
 use super::wire;
 use crate::clock::new_id;
 use crate::domain::id::{GapId, Namespace, ReconcileId};
 use crate::lifecycle::reconcile::Wanted;
+use crate::store::Asking as _;
+
+/// Its paths.
+pub(super) fn routes() -> Vec<Route> {
+    let limit = json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 });
+    vec![
+        get("/reconciles", "listReconciles", list)
+            .says("Comparisons of what is held with what the network says, newest first, by pages")
+            .asks(paged())
+            .gives(200, "ReconcilePage")
+            .problems(&[404]),
+        post("/reconciles", "beginReconcile", begin)
+            .says("Begins one: of all tokens, or of those of which nothing was received since then")
+            .asks([reason()])
+            .takes("Reconciling")
+            .gives(201, "Reconcile"),
+        get("/reconciles/{id}", "showReconcile", show)
+            .says("One of them: how far it is, and what came of it until now")
+            .asks([path("id", "Its id")])
+            .gives(200, "Reconcile")
+            .problems(&[404]),
+        get("/reconciles/{id}/findings", "listFindings", findings)
+            .says("What of it was not as it was held, in the order of the tokens, by pages")
+            .asks([path("id", "Its id")])
+            .asks(paged())
+            .gives(200, "FindingPage")
+            .problems(&[404]),
+        post("/reconciles/{id}/stop", "stopReconcile", stop)
+            .says("Ends it after the page that it is at")
+            .asks([path("id", "Its id"), reason()])
+            .takes("MaybeBecause")
+            .gives(200, "Reconcile")
+            .problems(&[404, 409]),
+        get("/questions", "listQuestions", questions)
+            .says("The tokens that are in doubt and asked after, those that need a person first")
+            .asks([value("limit", "How many at most", limit)])
+            .gives(200, "Questions"),
+        get("/gaps", "listGaps", gaps)
+            .says("The times in which a notification may have been missed, newest first, by pages")
+            .asks(paged())
+            .gives(200, "GapPage")
+            .problems(&[404]),
+    ]
+}
 
 /// What is to be compared.
 #[derive(Default, Deserialize)]
@@ -31,7 +76,7 @@ pub(super) struct Written {
 /// `POST /v1/reconciles`: 201 with a new one. It is on disk then, and goes on whatever becomes of who asked.
 pub(super) async fn begin(
     State(api): State<SharedApi>,
-    Asker(operator): Asker,
+    doing: Doing,
     Told(written): Told<Written>,
 ) -> Result<Response, Problem> {
     let now = api.state.clock.now();
@@ -41,9 +86,11 @@ pub(super) async fn begin(
         dry_run: written.dry_run,
     };
     let id = ReconcileId(new_id(now));
+    let operator = &doing.operator;
     let reconcile = wanted.by(id, &operator.name, &api.state.offered, now);
     let reconcile = reconcile.map_err(|unfit| Problem::unfit(unfit.field, unfit.why))?;
-    api.state.asking.begin_reconcile(&reconcile, None).await?;
+    let asking = api.state.ledger.in_the_hand_of(doing.may_say(None)?);
+    asking.begin_reconcile(&reconcile, None).await?;
     tracing::info!(operator = operator.name, reconcile = %id, dry_run = reconcile.dry_run, "reconcile");
     let kept = api.state.asking.reconcile(id).await?.ok_or_else(Problem::defect)?;
     Ok((StatusCode::CREATED, Json(json!(kept))).into_response())
@@ -98,23 +145,28 @@ pub(super) async fn findings(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Stopping {}
+pub(super) struct Stopping {
+    reason: Option<String>,
+}
 
 /// `POST /v1/reconciles/{id}/stop`: it ends after the page that it is at.
 pub(super) async fn stop(
     State(api): State<SharedApi>,
-    Asker(operator): Asker,
+    doing: Doing,
     Named(id): Named,
-    Told(Stopping {}): Told<Stopping>,
+    Told(stopping): Told<Stopping>,
 ) -> Result<Json<Value>, Problem> {
     let id: ReconcileId = id.parse().map_err(|_| Problem::unknown_reconcile())?;
-    let asking = &api.state.asking;
+    let asking = api
+        .state
+        .ledger
+        .in_the_hand_of(doing.may_say(stopping.reason.as_deref())?);
     let stopped = asking.stop_reconcile(id).await?;
     let kept = asking.reconcile(id).await?.ok_or_else(Problem::unknown_reconcile)?;
     if !stopped {
         return Err(Problem::has_ended());
     }
-    tracing::info!(operator = operator.name, reconcile = %id, "stopped");
+    tracing::info!(operator = doing.operator.name, reconcile = %id, "stopped");
     Ok(Json(json!(kept)))
 }
 

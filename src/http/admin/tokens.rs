@@ -4,19 +4,67 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::ask::{Ask, Asker, Named, Page, Told};
+use super::ask::{Ask, Doing, Named, Told, limit};
 use super::problem::Problem;
+use super::route::{Route, get, instant, namespace, paged, path, post, text};
 use super::v1::SharedApi;
-use super::wire;
+use super::{export, reveal, search, story, wire};
 use crate::domain::id::{Namespace, TokenReference};
 use crate::domain::token::Token;
+use crate::store::Outbox as _;
 use crate::store::joined::{Joined, joined};
 use crate::store::outbox::{NewRegistration, Standing};
+use crate::store::roster::Right;
 use crate::store::written::Written;
+
+/// Its paths.
+pub(super) fn routes() -> Vec<Route> {
+    let found = "`ACTIVE`, `SUSPENDED`, `DEACTIVATED`, `INACTIVE`, or a word of MDES's that we do not know";
+    vec![
+        get("/tokens", "listTokens", list)
+            .says("All tokens that were registered or heard of, or those that fit, by pages")
+            .asks([
+                text("suffix", "The last digits of the token's number or of the card's"),
+                text("status", found),
+                text("token_requestor_id", "Whose token it is (TRID)"),
+                text("merchant_reference", "Registered under this reference of yours"),
+                instant("since", "Whose status became what it is then or later"),
+                instant("until", "Whose status became what it is before"),
+            ])
+            .asks(paged())
+            .gives(200, "TokenPage")
+            .problems(&[404]),
+        post("/tokens", "registerTokens", register)
+            .says("Registers one token, or up to 1,000 as `items`: all or none")
+            .takes("Registering")
+            .gives(200, "RegisteredOrPage")
+            .problems(&[409]),
+        get("/tokens/export", "exportTokens", export::export)
+            .says("All of them, one JSON object a line; the header `x-events-position` is the cursor from before the first")
+            .streams(200, "application/x-ndjson", "Lines"),
+        get("/tokens/{reference}", "showToken", show)
+            .says("One of them")
+            .asks([path("reference", "Its reference"), namespace()])
+            .gives(200, "Token")
+            .problems(&[404]),
+        get("/tokens/{reference}/story", "tokenStory", story::story)
+            .says("What happened to it: heard, changed, told and to whom, commanded; newest first, by pages")
+            .asks([path("reference", "Its reference"), namespace()])
+            .asks(paged())
+            .gives(200, "Story")
+            .problems(&[404]),
+        post("/tokens/{reference}/reveal", "revealTokenNumber", reveal::reveal)
+            .says("Its number, opened from the sealed body that holds it; for the role `revealer`, with a reason")
+            .right(Right::Reveal)
+            .asks([path("reference", "Its reference"), namespace()])
+            .takes("Because")
+            .gives(200, "Revealed")
+            .problems(&[404]),
+    ]
+}
 
 /// Registrations of one request.
 const ITEMS_MAX: usize = 1_000;
@@ -48,10 +96,16 @@ impl Registering {
             let one = one.checked().map_err(|unfit| Problem::unfit(unfit.field, unfit.why))?;
             return Ok((vec![one], false));
         };
-        if !self.reference.is_empty() {
+        let beside = [
+            &self.namespace,
+            &self.token_requestor_id,
+            &self.merchant_reference,
+            &self.status,
+        ];
+        if !self.reference.is_empty() || beside.iter().any(|field| field.is_some()) {
             return Err(Problem::unfit(
                 "items",
-                "stands beside `reference`: write one or the other",
+                "stands beside the fields of one token: write one or the other",
             ));
         }
         if !(1..=ITEMS_MAX).contains(&items.len()) {
@@ -76,7 +130,7 @@ fn all_different(tokens: &[NewRegistration]) -> Result<(), Problem> {
     for (index, one) in tokens.iter().enumerate() {
         if let Some(first) = seen.insert(&one.token, index) {
             let field = format!("items[{index}].reference");
-            return Err(Problem::unfit(field, format!("is the token of items[{first}] too")));
+            return Err(Problem::twice(field, format!("is the token of items[{first}] too")));
         }
     }
     Ok(())
@@ -86,12 +140,13 @@ fn all_different(tokens: &[NewRegistration]) -> Result<(), Problem> {
 /// try changes nothing.
 pub(super) async fn register(
     State(api): State<SharedApi>,
-    Asker(operator): Asker,
+    doing: Doing,
     Told(registering): Told<Registering>,
 ) -> Result<Json<Value>, Problem> {
     let (tokens, is_list) = registering.checked()?;
-    let registered = api.state.outbox.register(&tokens).await?;
-    tracing::info!(operator = operator.name, tokens = tokens.len(), "registered");
+    let outbox = api.state.ledger.in_the_hand_of(doing.may_say(None)?);
+    let registered = outbox.register(&tokens).await?;
+    tracing::info!(operator = doing.operator.name, tokens = tokens.len(), "registered");
     let answer = |(token, registered): (&NewRegistration, _)| {
         json!({
             "namespace": token.token.namespace,
@@ -113,10 +168,11 @@ pub(super) async fn register(
 #[serde(deny_unknown_fields)]
 pub(super) struct Whose {
     #[serde(default = "mdes")]
-    namespace: Namespace,
+    pub(super) namespace: Namespace,
 }
 
-fn mdes() -> Namespace {
+/// Whose reference it is, if nobody says.
+pub(super) fn mdes() -> Namespace {
     Namespace::Mdes
 }
 
@@ -155,16 +211,26 @@ pub(super) async fn show(
     Ok(Json(shown))
 }
 
-/// `GET /v1/tokens?after=&limit=`: in the order of their identity; `next` is null after the last.
-pub(super) async fn list(State(api): State<SharedApi>, Ask(page): Ask<Page>) -> Result<Response, Problem> {
-    let limit = page.limit()?;
-    let after = match page.after.as_deref() {
-        Some(cursor) => Some(wire::token_of_cursor(cursor).ok_or_else(Problem::unknown_cursor)?),
-        None => None,
+/// `GET /v1/tokens`: all of them in the order of their identity, or those that fit what is asked; `next` is null after
+/// the last.
+pub(super) async fn list(State(api): State<SharedApi>, Ask(asked): Ask<search::Asked>) -> Result<Json<Value>, Problem> {
+    let limit = limit(asked.limit)?;
+    let after = asked.after.as_deref();
+    let (tokens, cursor): (_, fn(&Standing) -> String) = match asked.sought() {
+        Some(sought) => {
+            let after = after.map(search::of_cursor).transpose()?;
+            let found = api.state.search.found(&sought, after.as_ref(), limit).await?;
+            (found, search::cursor)
+        }
+        None => {
+            let place = |cursor| wire::token_of_cursor(cursor).ok_or_else(Problem::unknown_cursor);
+            let after = after.map(place).transpose()?;
+            let all = api.state.outbox.standing(after.as_ref(), limit).await?;
+            (all, |last| wire::token_cursor(&last.token.reference))
+        }
     };
-    let tokens = api.state.outbox.standing(after.as_ref(), limit).await?;
     let last = tokens.last().filter(|_| tokens.len() >= limit as usize);
-    let next = last.map(|last| wire::token_cursor(&last.token.reference));
+    let next = last.map(cursor);
     let items: Vec<Value> = tokens.iter().map(wire::standing).collect();
-    Ok(Json(json!({ "items": items, "next": next })).into_response())
+    Ok(Json(json!({ "items": items, "next": next })))
 }

@@ -7,15 +7,17 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::admit::{Door, admit};
 use super::problem::Problem;
+use super::route::Route;
 use super::{
-    AdminState, assets, commands, deliveries, destinations, events, export, links, reconciles, stream, tokens,
+    AdminState, assets, charge, commands, deliveries, destinations, events, links, notifications, quarantine,
+    reconciles, shown, tokens,
 };
 use crate::config::settings::{Destination, Limits};
 use crate::http::body::Room;
@@ -50,6 +52,27 @@ impl Api {
 
 pub(super) type SharedApi = Arc<Api>;
 
+/// Every path, once: the router is made from this list, and `/openapi.json` too.
+pub(super) fn routes() -> Vec<Route> {
+    [
+        tokens::routes(),
+        charge::routes(),
+        commands::routes(),
+        reconciles::routes(),
+        assets::routes(),
+        links::routes(),
+        events::routes(),
+        deliveries::routes(),
+        destinations::routes(),
+        notifications::routes(),
+        quarantine::routes(),
+        shown::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
 /// All of it; whatever is refused, is refused as a problem.
 pub(super) fn router<S: Clone + Send + Sync + 'static>(state: AdminState) -> Router<S> {
     let door = Arc::new(Door::new(&state));
@@ -62,32 +85,9 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(state: AdminState) -> Rou
         room: Room::new(),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
     });
-    Router::new()
-        .route("/tokens", get(tokens::list).post(tokens::register))
-        .route("/tokens/export", get(export::export))
-        .route("/tokens/{reference}", get(tokens::show))
-        .route("/tokens/{reference}/commands", post(commands::order))
-        .route("/commands", get(commands::list))
-        .route("/commands/{id}", get(commands::show))
-        .route("/commands/{id}/approve", post(commands::approve))
-        .route("/commands/{id}/withdraw", post(commands::withdraw))
-        .route("/reconciles", get(reconciles::list).post(reconciles::begin))
-        .route("/reconciles/{id}", get(reconciles::show))
-        .route("/reconciles/{id}/findings", get(reconciles::findings))
-        .route("/reconciles/{id}/stop", post(reconciles::stop))
-        .route("/questions", get(reconciles::questions))
-        .route("/gaps", get(reconciles::gaps))
-        .route("/links", get(links::list).post(links::join).delete(links::part))
-        .route("/assets/{id}", get(assets::show))
-        .route("/events", get(events::page))
-        .route("/events/stream", get(stream::follow))
-        .route("/events/replay", post(events::replay))
-        .route("/deliveries", get(deliveries::list))
-        .route("/deliveries/retry", post(deliveries::retry))
-        .route("/deliveries/skip", post(deliveries::skip))
-        .route("/destinations", get(destinations::list))
-        .route("/destinations/{name}/pause", post(destinations::pause))
-        .route("/destinations/{name}/resume", post(destinations::resume))
+    let routes = routes().into_iter();
+    routes
+        .fold(Router::new(), |router, route| route.onto(router, &door))
         .route("/", get(no_such_path))
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)

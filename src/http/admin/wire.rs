@@ -4,11 +4,14 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::house::Certificate;
 use crate::domain::event::Advice;
 use crate::domain::id::{Namespace, TokenReference};
+use crate::domain::peer::Peer;
 use crate::domain::token::Registration;
+use crate::store::KeptStatement;
 use crate::store::desk::KeptCommand;
-use crate::store::outbox::{KeptDelivery, Standing};
+use crate::store::outbox::Standing;
 
 /// A token as it stands, and what it was registered with.
 pub(super) fn standing(standing: &Standing) -> Value {
@@ -44,27 +47,47 @@ fn registered(registration: &Registration) -> Value {
     })
 }
 
-/// One delivery.
-pub(super) fn delivery(delivery: &KeptDelivery) -> Value {
+/// Something that was said of a token, with what became of it.
+pub(super) fn statement(statement: &KeptStatement) -> Value {
     json!({
-        "id": delivery.id,
-        "destination": delivery.destination,
-        "event_id": delivery.event,
-        "event_cursor": delivery.position.to_string(),
-        "type": delivery.kind,
-        "namespace": delivery.token.as_ref().map(|token| token.namespace),
-        "token_unique_reference": delivery.token.as_ref().map(|token| &token.reference),
-        "state": delivery.state,
-        "attempts": delivery.attempts,
-        "due_at": rfc3339(delivery.due_at),
-        "failing_since": delivery.failing_since.map(rfc3339),
-        "out_of_order": delivery.out_of_order,
-        "replayed": delivery.replayed,
-        "attempted_at": delivery.attempted_at.map(rfc3339),
-        "answer_status": delivery.answer_status,
-        "answer": delivery.answer,
-        "settled_at": delivery.settled_at.map(rfc3339),
-        "settled_by": delivery.settled_by,
+        "namespace": statement.token.namespace,
+        "token_unique_reference": statement.token.reference,
+        "notification_id": statement.notification,
+        "token_index": statement.index,
+        "verdict": statement.verdict,
+        "sequence": statement.sequence,
+        "status": statement.status,
+        "status_at": statement.status_at.map(rfc3339),
+        "reason_code": statement.reason_code,
+        "flags": statement.flags,
+        "unrecognized": statement.unrecognized,
+        "repeats": statement.repeats,
+        "received_at": rfc3339(statement.received_at),
+    })
+}
+
+/// Who sent something.
+pub(super) fn peer(peer: &Peer) -> Value {
+    json!({
+        "name": peer.name,
+        "organization": peer.organization,
+        "address": peer.address.to_string(),
+        "certificate_sha256": peer.certificate_sha256,
+    })
+}
+
+/// A certificate, with the days that are left of it; negative once it is over.
+pub(super) fn certificate(one: &Certificate, now: OffsetDateTime) -> Value {
+    json!({
+        "purpose": one.purpose,
+        "setting": one.setting,
+        "file": one.file,
+        "subject": one.subject,
+        "sha256": one.sha256,
+        "not_before": one.not_before.map(rfc3339),
+        "not_after": one.not_after.map(rfc3339),
+        "days_left": one.not_after.map(|end| (end - now).whole_days()),
+        "problem": one.problem,
     })
 }
 

@@ -9,10 +9,14 @@ use super::form::Acting;
 use super::page::Failure;
 use super::token::named;
 use crate::clock::new_id;
+use crate::domain::id::QuarantineId;
 use crate::domain::id::{CommandId, DeliveryId};
+use crate::inbox::Redriven;
 use crate::lifecycle::ordering::{self, Written};
-use crate::store::desk::{Approved, Ordered};
-use crate::store::outbox::DeliveryFilter;
+use crate::store::desk::{Approved, Desk as _, Ordered};
+use crate::store::ledger::{BEGUN, Deed};
+use crate::store::outbox::{DeliveryFilter, Outbox as _};
+use crate::store::{Resolution, Store as _};
 
 const REASON_CHARS_MAX: usize = 500;
 
@@ -45,7 +49,8 @@ pub(super) async fn order(
     let operator = &acting.visitor.operator.name;
     let command = ordering::command(id, order, offered, operator, None)?;
     let action = command.order.action.as_str();
-    match desk.order(&command).await? {
+    let hand = acting.visitor.hand(command.order.reason.as_deref());
+    match console.state.ledger.in_the_hand_of(hand).order(&command).await? {
         Ordered::New(_) | Ordered::Same(_) => {}
         Ordered::Conflict(_) => return Err(Failure::conflict("Another command has taken its key.")),
     }
@@ -71,7 +76,8 @@ impl Meant {
 
 /// `POST /console/deliveries/retry`.
 pub(super) async fn retry(State(console): State<SharedConsole>, acting: Acting<Meant>) -> Result<Redirect, Failure> {
-    let count = console.state.outbox.retry(&acting.form.filter(), false).await?;
+    let outbox = console.state.ledger.in_the_hand_of(acting.visitor.hand(None));
+    let count = outbox.retry(&acting.form.filter(), false).await?;
     tracing::info!(operator = acting.visitor.operator.name, deliveries = count, "retry");
     Ok(Redirect::to(&format!("/console/deliveries?said=retried&n={count}")))
 }
@@ -81,7 +87,8 @@ pub(super) async fn skip(State(console): State<SharedConsole>, acting: Acting<Me
     let reason = reason(&acting.form.reason)?;
     let operator = &acting.visitor.operator.name;
     let by = format!("{operator}: {reason}");
-    let count = console.state.outbox.skip(&acting.form.filter(), &by, false).await?;
+    let outbox = console.state.ledger.in_the_hand_of(acting.visitor.hand(Some(reason)));
+    let count = outbox.skip(&acting.form.filter(), &by, false).await?;
     tracing::info!(operator, deliveries = count, "skip");
     Ok(Redirect::to(&format!("/console/deliveries?said=skipped&n={count}")))
 }
@@ -99,9 +106,16 @@ pub(super) async fn pause(
     acting: Acting<Why>,
 ) -> Result<Redirect, Failure> {
     let operator = &acting.visitor.operator.name;
-    let why = format!("{operator}: {}", reason(&acting.form.reason)?);
+    let reason = reason(&acting.form.reason)?;
+    let why = format!("{operator}: {reason}");
     known(&console, &name).await?;
-    console.state.outbox.pause(&name, Some(&why)).await?;
+    let hand = acting.visitor.hand(Some(reason));
+    console
+        .state
+        .ledger
+        .in_the_hand_of(hand)
+        .pause(&name, Some(&why))
+        .await?;
     tracing::info!(operator, destination = name, "paused");
     Ok(Redirect::to("/console/destinations?said=paused"))
 }
@@ -113,7 +127,8 @@ pub(super) async fn resume(
     acting: Acting<Why>,
 ) -> Result<Redirect, Failure> {
     known(&console, &name).await?;
-    console.state.outbox.pause(&name, None).await?;
+    let hand = acting.visitor.hand(None);
+    console.state.ledger.in_the_hand_of(hand).pause(&name, None).await?;
     tracing::info!(operator = acting.visitor.operator.name, destination = name, "resumed");
     Ok(Redirect::to("/console/destinations?said=resumed"))
 }
@@ -138,7 +153,8 @@ pub(super) async fn approve(
     let Nothing {} = acting.form;
     let id: CommandId = id.parse().map_err(|_| Failure::not_found())?;
     let operator = &acting.visitor.operator.name;
-    match console.state.desk.approve(id, operator).await? {
+    let hand = acting.visitor.hand(None);
+    match console.state.ledger.in_the_hand_of(hand).approve(id, operator).await? {
         Approved::Now => {}
         Approved::ByTheSame => {
             return Err(Failure::conflict(
@@ -149,6 +165,47 @@ pub(super) async fn approve(
     }
     tracing::info!(operator, command = %id, "approved");
     Ok(Redirect::to(&format!("/console/commands/{id}?said=approved")))
+}
+
+/// `POST /console/quarantine/{id}/redrive`: the audit has it before and after.
+pub(super) async fn redrive(
+    State(console): State<SharedConsole>,
+    Path(id): Path<String>,
+    acting: Acting<Why>,
+) -> Result<Redirect, Failure> {
+    let id: QuarantineId = id.parse().map_err(|_| Failure::not_found())?;
+    let entry = console
+        .state
+        .store
+        .quarantine_entry(id)
+        .await?
+        .ok_or_else(Failure::not_found)?;
+    let (hand, deed) = (acting.visitor.hand(None), Deed::on_id("quarantine.redrive", id));
+    let ledger = &console.state.ledger;
+    ledger.note(&hand, &deed, BEGUN).await?;
+    let (said, outcome) = match console.state.house.redrive(&entry).await? {
+        Redriven::Recorded(id) => ("redriven", format!("recorded as {id}")),
+        Redriven::StillUnreadable { reason, .. } => ("unreadable", format!("still cannot be read: {reason}")),
+        Redriven::NotOpen => return Err(Failure::conflict("It was resolved before.")),
+    };
+    ledger.note(&hand, &deed, &outcome).await?;
+    Ok(Redirect::to(&format!("/console/quarantine/{id}?said={said}")))
+}
+
+/// `POST /console/quarantine/{id}/resolve`: set aside for good, and kept.
+pub(super) async fn resolve(
+    State(console): State<SharedConsole>,
+    Path(id): Path<String>,
+    acting: Acting<Why>,
+) -> Result<Redirect, Failure> {
+    let id: QuarantineId = id.parse().map_err(|_| Failure::not_found())?;
+    let reason = reason(&acting.form.reason)?;
+    let store = console.state.ledger.in_the_hand_of(acting.visitor.hand(Some(reason)));
+    let resolution = Resolution::SetAside(reason.to_owned());
+    if !store.resolve(id, &resolution, console.now()).await? {
+        return Err(Failure::conflict("It was resolved before."));
+    }
+    Ok(Redirect::to(&format!("/console/quarantine/{id}?said=resolved")))
 }
 
 /// Why, in a few words of a person.

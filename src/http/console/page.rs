@@ -16,6 +16,8 @@ const PLACES: &[(&str, &str)] = &[
     ("/console/destinations", "Destinations"),
     ("/console/quarantine", "Quarantine"),
     ("/console/reconciles", "Reconcile"),
+    ("/console/keys", "Keys"),
+    ("/console/audit", "Audit"),
 ];
 
 /// A page at its place (one of [`PLACES`]), for its visitor.

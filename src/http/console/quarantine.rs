@@ -86,11 +86,19 @@ fn next(asked: &Asked, entries: &[KeptQuarantine]) -> Markup {
     html! { p.pages { a href=(path) rel="next" { "Later" } } }
 }
 
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+pub(super) struct Said {
+    said: Option<String>,
+}
+
 /// `GET /console/quarantine/{id}`.
 pub(super) async fn show(
     State(console): State<SharedConsole>,
     visitor: Visitor,
     Path(id): Path<String>,
+    Query(said): Query<Said>,
 ) -> Result<Html<String>, Failure> {
     let id: QuarantineId = id.parse().map_err(|_| Failure::not_found())?;
     let entry = console
@@ -101,6 +109,7 @@ pub(super) async fn show(
         .ok_or_else(Failure::not_found)?;
     let now = console.now();
     let content = html! {
+        (shown::said(said.said.as_deref(), None))
         h1 { (entry.reason) " " (state(&entry)) }
         p { (entry.detail) }
         dl.facts {
@@ -114,9 +123,29 @@ pub(super) async fn show(
             @if let Some(resolution) = &entry.resolution { dt { "Resolved" } dd { (shown::maybe_at(entry.resolved_at, now)) ": " (resolution) } }
             dt { "Id" } dd { code { (entry.id) } }
         }
-        @if entry.resolved_at.is_none() {
-            p.muted { "From the shell: " code { "mdes-receiver quarantine redrive " (entry.id) } }
-        }
+        @if entry.resolved_at.is_none() && visitor.acts() { (acts(&visitor, &entry)) }
     };
     Ok(page(&visitor, "/console/quarantine", "Quarantine", &content))
+}
+
+fn acts(visitor: &Visitor, entry: &KeptQuarantine) -> Markup {
+    let path = format!("/console/quarantine/{}", entry.id);
+    html! {
+        section.acts aria-label="What can be done" {
+            form method="post" action=(format!("{path}/redrive")) {
+                (visitor.seal())
+                button type="submit" { "Read it again" }
+                p.muted { "With the keys and settings of now, through the same door." }
+            }
+            details {
+                summary { "Set it aside" }
+                form method="post" action=(format!("{path}/resolve")) {
+                    (visitor.seal())
+                    label for="why" { "Why" }
+                    input id="why" name="reason" required maxlength="500" autocomplete="off";
+                    button.danger type="submit" { "Set aside" }
+                }
+            }
+        }
+    }
 }

@@ -18,6 +18,7 @@ use crate::domain::id::ReconcileId;
 use crate::domain::question::Finding;
 use crate::domain::status::Status;
 use crate::lifecycle::reconcile::Wanted;
+use crate::store::Asking as _;
 use crate::store::asking::{Found, KeptGap, KeptQuestion, KeptReconcile};
 
 const PLACE: &str = "/console/reconciles";
@@ -267,7 +268,8 @@ pub(super) async fn begin(State(console): State<SharedConsole>, acting: Acting<W
     };
     let (id, operator) = (ReconcileId(new_id(now)), &acting.visitor.operator.name);
     let reconcile = wanted.by(id, operator, &console.state.offered, now)?;
-    console.state.asking.begin_reconcile(&reconcile, None).await?;
+    let asking = console.state.ledger.in_the_hand_of(acting.visitor.hand(None));
+    asking.begin_reconcile(&reconcile, None).await?;
     tracing::info!(operator, reconcile = %id, dry_run = reconcile.dry_run, "reconcile");
     Ok(Redirect::to(&format!("{PLACE}/{id}?said=begun")))
 }
@@ -283,7 +285,8 @@ pub(super) async fn stop(
 ) -> Result<Redirect, Failure> {
     let Nothing {} = acting.form;
     let id: ReconcileId = id.parse().map_err(|_| Failure::not_found())?;
-    if !console.state.asking.stop_reconcile(id).await? {
+    let asking = console.state.ledger.in_the_hand_of(acting.visitor.hand(None));
+    if !asking.stop_reconcile(id).await? {
         return Err(Failure::conflict("It has ended."));
     }
     tracing::info!(operator = acting.visitor.operator.name, reconcile = %id, "stopped");

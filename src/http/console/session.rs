@@ -4,6 +4,7 @@
 //! token would be worth as much elsewhere). It lives in the store by its hash, so that any replica knows it, and ends
 //! with the operator's token.
 
+use axum::Extension;
 use axum::extract::{Query, Request, State};
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Method, Uri};
@@ -19,7 +20,9 @@ use super::page::{Failure, bare};
 use super::{Console, SharedConsole};
 use crate::domain::bearer::Bearer;
 use crate::http::admin::is_cross_site;
-use crate::store::roster::{NewSession, Operator, Role};
+use crate::net::peer::Address;
+use crate::store::ledger::{Deed, Hand};
+use crate::store::roster::{NewSession, Operator, Right};
 
 /// A working day and a night.
 const LIVES: Duration = Duration::hours(12);
@@ -33,6 +36,7 @@ const HOME: &str = "/console";
 pub(super) struct Visitor {
     /// They.
     pub(super) operator: Operator,
+    came_from: String,
     seal: String,
 }
 
@@ -48,8 +52,26 @@ impl Visitor {
 
     /// They may change something.
     pub(super) fn acts(&self) -> bool {
-        self.operator.role >= Role::Operator
+        self.operator.role.may(Right::Act)
     }
+
+    /// In their hand it is done.
+    pub(super) fn hand(&self, why: Option<&str>) -> Hand {
+        hand(&self.operator, &self.came_from, why)
+    }
+}
+
+fn hand(operator: &Operator, came_from: &str, why: Option<&str>) -> Hand {
+    Hand {
+        who: operator.name.clone(),
+        role: Some(operator.role),
+        came_from: came_from.to_owned(),
+        why: why.map(str::to_owned),
+    }
+}
+
+fn came_from(address: Option<&Address>) -> String {
+    address.map_or_else(|| "-".to_owned(), |address| address.0.ip().to_string())
 }
 
 /// The number of a session.
@@ -122,8 +144,10 @@ pub(super) async fn admit(State(console): State<SharedConsole>, mut request: Req
     match console.state.roster.session_of(&number.hash()).await {
         Ok(Some(operator)) => {
             console.state.metrics.admin_request("admitted");
+            let came_from = came_from(request.extensions().get());
             request.extensions_mut().insert(Visitor {
                 operator,
+                came_from,
                 seal: number.seal(),
             });
             next.run(request).await
@@ -188,6 +212,7 @@ pub(super) async fn login(
     State(console): State<SharedConsole>,
     uri: Uri,
     headers: HeaderMap,
+    address: Option<Extension<Address>>,
     Posted(login): Posted<Login>,
 ) -> Result<Response, Failure> {
     if is_cross_site(&uri, &headers) {
@@ -198,9 +223,9 @@ pub(super) async fn login(
         Some(bearer) => roster.operator_of(&bearer.sha256()).await?,
         None => None,
     };
-    let Some(operator) = operator else {
+    let Some(operator) = operator.filter(|operator| operator.role.may(Right::Look)) else {
         console.state.metrics.admin_request("bad_token");
-        let trouble = "This token is unknown, expired or revoked.";
+        let trouble = "This token is unknown, expired or revoked, or it is not for looking around.";
         return Ok(login_page(&login.to, Some(trouble)).into_response());
     };
     let number = Number::random()?;
@@ -210,6 +235,9 @@ pub(super) async fn login(
         operator: operator.name.clone(),
     };
     roster.begin_session(&begun).await?;
+    let hand = hand(&operator, &came_from(address.as_deref()), None);
+    let deed = Deed::on("console.login", &operator.name);
+    console.state.ledger.note(&hand, &deed, "done").await?;
     tracing::info!(operator = operator.name, "logged in to the console");
     let cookie = [(SET_COOKIE, console.cookie(Some(&number)))];
     Ok((cookie, Redirect::to(&inside(&login.to))).into_response())

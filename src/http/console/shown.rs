@@ -135,6 +135,9 @@ pub(super) fn said(word: Option<&str>, count: Option<u64>) -> Markup {
         Some("ordered") => "The command is on disk; it is being carried out.".to_owned(),
         Some("approved") => "It is approved, and due now.".to_owned(),
         Some("begun") => "It is on disk; it begins when a receiver takes it up.".to_owned(),
+        Some("redriven") => "It was read, and is recorded now.".to_owned(),
+        Some("unreadable") => "It still cannot be read: the reason is below.".to_owned(),
+        Some("resolved") => "It is set aside, and kept.".to_owned(),
         Some("stopped") => "It ends after the page that it is at.".to_owned(),
         _ => return html! {},
     };

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::caller::{Caller, memory, two_tokens};
 use crate::support::Database;
-use crate::world::World;
+use crate::world::{Desk, PATIENCE, World};
 
 promises!(
     a_token_is_asked_for_before_anything_else,
@@ -17,6 +17,7 @@ promises!(
     whatever_is_wrong_under_v1_is_a_problem,
     what_nobody_may_ask_is_counted,
     health_and_metrics_stay_open,
+    beyond_loopback_somebody_must_be_there_who_may_ask,
 );
 
 const READ: [&str; 6] = [
@@ -214,4 +215,21 @@ async fn health_and_metrics_stay_open(database: Database) {
     for path in ["/livez", "/readyz", "/metrics"] {
         assert_eq!(Caller::stranger(&world).get(path).await.status, 200, "{path}");
     }
+}
+
+async fn beyond_loopback_somebody_must_be_there_who_may_ask(database: Database) {
+    let desk = Desk::over(database).set("admin.listen", "0.0.0.0:0");
+    let desk = desk
+        .set("admin.tls.certificate", "server.pem")
+        .set("admin.tls.private_key", "server.key");
+    let mut world = desk.open().await;
+    Caller::viewer(&world).await;
+    let unfit = tokio::time::timeout(PATIENCE, world.service.unfit())
+        .await
+        .expect("in time");
+    assert!(unfit.to_string().contains("mdes-receiver operators add"), "{unfit}");
+
+    Caller::operator(&world).await;
+    let world = world.reopened(|desk| desk).await;
+    world.ready().await;
 }

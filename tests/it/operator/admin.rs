@@ -10,8 +10,11 @@ use http_body_util::BodyExt;
 use mdes_receiver::clock::{ManualClock, SystemClock};
 use mdes_receiver::config::settings::Admin;
 use mdes_receiver::domain::id::{Namespace, NotificationId, QuarantineId, TokenReference};
+use mdes_receiver::domain::masked::Secret;
 use mdes_receiver::domain::notification::Windows;
+use mdes_receiver::http::admin::house::{Certificate, House, Key};
 use mdes_receiver::http::admin::{self, AdminState};
+use mdes_receiver::inbox::Redriven;
 use mdes_receiver::lifecycle::art::Art;
 use mdes_receiver::lifecycle::ordering::Offered;
 use mdes_receiver::store::{
@@ -34,6 +37,28 @@ enum Mood {
     Unprepared,
 }
 
+/// Nobody asks it anything here.
+struct Empty;
+
+#[async_trait]
+impl House for Empty {
+    async fn token_number(&self, _: NotificationId, _: u32) -> Result<Option<Secret>, Error> {
+        unreachable!()
+    }
+
+    async fn redrive(&self, _: &KeptQuarantine) -> Result<Redriven, Error> {
+        unreachable!()
+    }
+
+    async fn certificates(&self) -> Vec<Certificate> {
+        unreachable!()
+    }
+
+    fn keys(&self) -> Vec<Key> {
+        unreachable!()
+    }
+}
+
 async fn pages(mood: Mood, listen: &str, stopping: CancellationToken) -> Router {
     let database = Database::bare_sqlite();
     let nobody_asks = database
@@ -50,6 +75,9 @@ async fn pages(mood: Mood, listen: &str, stopping: CancellationToken) -> Router 
         asking: nobody_asks.clone(),
         art: Arc::new(Art::new(nobody_asks.clone(), None, Arc::new(SystemClock))),
         authority: Namespace::Mdes,
+        search: nobody_asks.clone(),
+        ledger: nobody_asks.clone(),
+        house: Arc::new(Empty),
         offered: Offered::default(),
         roster: nobody_asks,
         destinations: Arc::new([]),

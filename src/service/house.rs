@@ -1,0 +1,112 @@
+//! What the admin side is told of keys, certificates and sealed bodies.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::config::settings::{ForwardedProof, Settings};
+use crate::domain::id::NotificationId;
+use crate::domain::masked::Secret;
+use crate::http::admin::house::{Certificate, House, Key, KeyName};
+use crate::inbox::{Inbox, Redriven};
+use crate::keys::{DecryptionKey, Keys};
+use crate::net::exhibit::{self, Exhibit};
+use crate::store::{self, KeptQuarantine};
+
+/// The house, as the admin side asks it.
+pub(super) struct Assembled {
+    inbox: Arc<Inbox>,
+    keys: Arc<Keys>,
+    pub(super) settings: Settings,
+}
+
+impl Assembled {
+    /// Over these parts.
+    pub(super) fn of(inbox: &Arc<Inbox>, keys: &Arc<Keys>, settings: &Settings) -> Arc<Self> {
+        Arc::new(Assembled {
+            inbox: inbox.clone(),
+            keys: keys.clone(),
+            settings: settings.clone(),
+        })
+    }
+}
+
+#[async_trait]
+impl House for Assembled {
+    async fn token_number(&self, notification: NotificationId, index: u32) -> Result<Option<Secret>, store::Error> {
+        self.inbox.token_number(notification, index).await
+    }
+
+    async fn redrive(&self, entry: &KeptQuarantine) -> Result<Redriven, store::Error> {
+        self.inbox.redrive(entry).await
+    }
+
+    async fn certificates(&self) -> Vec<Certificate> {
+        let settings = self.settings.clone();
+        let read = tokio::task::spawn_blocking(move || certificates(&settings));
+        read.await.unwrap_or_default() // it does not panic; and if it did, there is nothing to show
+    }
+
+    fn keys(&self) -> Vec<Key> {
+        let ring = self.keys.current();
+        let newest = ring.newest().spki_sha256().to_owned();
+        ring.keys().iter().map(|key| shown(key, &newest)).collect()
+    }
+}
+
+fn shown(key: &DecryptionKey, newest: &str) -> Key {
+    let names = key.fingerprints().iter().map(|name| KeyName {
+        label: name.label,
+        value: name.value.clone(),
+    });
+    Key {
+        spki_sha256: key.spki_sha256().to_owned(),
+        is_newest: key.spki_sha256() == newest,
+        names: names.collect(),
+    }
+}
+
+fn certificates(settings: &Settings) -> Vec<Certificate> {
+    let tls = &settings.callback.tls;
+    let mut all = Vec::new();
+    let mut add = |purpose, exhibits: Vec<Exhibit>| all.extend(exhibits.into_iter().map(|one| named(purpose, one)));
+    add(
+        "callback",
+        exhibit::certificates("callback.tls.certificate", &tls.certificate),
+    );
+    for file in tls.peers.iter().flat_map(|rule| &rule.roots) {
+        add(
+            "callback client root",
+            exhibit::certificates("callback.tls.client_roots", file),
+        );
+    }
+    let proof = settings.callback.forwarded.as_ref().map(|forwarded| &forwarded.proof);
+    if let Some(ForwardedProof::MutualTls(rule)) = proof {
+        for file in &rule.roots {
+            add("balancer root", exhibit::certificates("callback.forwarded.roots", file));
+        }
+    }
+    for file in &tls.crls {
+        add(
+            "callback revocation list",
+            exhibit::revocation_lists("callback.tls.crls", file),
+        );
+    }
+    if let Some((certificate, _)) = &settings.admin.tls {
+        add("admin", exhibit::certificates("admin.tls.certificate", certificate));
+    }
+    all
+}
+
+fn named(purpose: &'static str, one: Exhibit) -> Certificate {
+    Certificate {
+        purpose,
+        setting: one.setting,
+        file: one.file,
+        subject: one.subject,
+        sha256: one.sha256,
+        not_before: one.not_before,
+        not_after: one.not_after,
+        problem: one.problem,
+    }
+}

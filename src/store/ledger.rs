@@ -1,0 +1,136 @@
+//! Who did what, when, from where and why; the part of the port that only ever grows.
+//!
+//! A memory in somebody's hand ([`Ledger::in_the_hand_of`]) writes an entry with every act that a person can do: in the
+//! act's own transaction where it is one, else before the act (`begun`) and after it. A crash between those two leaves
+//! `begun`: the act may have happened in part.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::roster::Role;
+use super::{Error, Memory};
+use crate::domain::id::{Namespace, TokenReference};
+use crate::domain::masked::{masked, without_numbers};
+
+/// The outcome of an act that is more than one transaction, before its first.
+pub const BEGUN: &str = "begun";
+/// References that an entry names before it only counts.
+const NAMED_MAX: usize = 10;
+
+/// What is asked of the memory about acts. Deadlines and errors are as those of [`super::Store`].
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// The same memory; what a person can do through it is that person's doing, and is written down.
+    fn in_the_hand_of(&self, hand: Hand) -> Arc<Memory>;
+
+    /// Writes one entry, for what is no transaction of the store's. After `Ok` it is on disk.
+    async fn note(&self, hand: &Hand, deed: &Deed, outcome: &str) -> Result<(), Error>;
+
+    /// Entries, newest first, before that one, at most `limit` (1 to 1,000).
+    async fn entries(&self, which: &EntryFilter, before: Option<Uuid>, limit: u32) -> Result<Vec<Entry>, Error>;
+}
+
+/// What the callers hold.
+pub type SharedLedger = Arc<dyn Ledger>;
+
+/// Whose doing it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hand {
+    /// The operator's name, or `command line`.
+    pub who: String,
+    /// What that operator's role is.
+    pub role: Option<Role>,
+    /// The address, or the user of the command line.
+    pub came_from: String,
+    /// The reason that was given; numbers in it are masked before it rests.
+    pub why: Option<String>,
+}
+
+/// What is done, and to what.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deed {
+    /// `token.reveal`, `delivery.skip` …
+    pub what: &'static str,
+    /// As it rests: numbers are masked already.
+    pub about: String,
+}
+
+impl Deed {
+    /// Something that is known by its name.
+    pub fn on(what: &'static str, about: impl AsRef<str>) -> Self {
+        let about = without_numbers(about.as_ref());
+        Deed { what, about }
+    }
+
+    /// Something that is known by an id of ours, which is no number that must be masked.
+    pub fn on_id(what: &'static str, id: impl fmt::Display) -> Self {
+        let about = id.to_string();
+        Deed { what, about }
+    }
+
+    /// One token.
+    pub fn on_token(what: &'static str, token: &TokenReference) -> Self {
+        let about = named(token);
+        Deed { what, about }
+    }
+
+    /// Tokens: the first few by name.
+    pub fn on_tokens<'a>(what: &'static str, tokens: impl Iterator<Item = &'a TokenReference>) -> Self {
+        let names: Vec<String> = tokens.map(named).collect();
+        let more = names.len().saturating_sub(NAMED_MAX);
+        let mut about = names[..names.len().min(NAMED_MAX)].join(" ");
+        if more > 0 {
+            about += &format!(" and {more} more");
+        }
+        Deed { what, about }
+    }
+}
+
+/// A token as an entry names it. TokenEx's name for a token may look like a card's number.
+pub fn named(token: &TokenReference) -> String {
+    let reference = match token.namespace {
+        Namespace::Mdes => without_numbers(&token.reference),
+        Namespace::TokenEx => masked(&token.reference),
+    };
+    format!("{}:{reference}", token.namespace.as_str())
+}
+
+/// One entry as kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Ours, in the order of time.
+    pub id: Uuid,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// Who.
+    pub who: String,
+    /// By which role; `None` on the command line.
+    pub role: Option<String>,
+    /// From where.
+    pub came_from: String,
+    /// What.
+    pub what: String,
+    /// About what.
+    pub about: String,
+    /// Why.
+    pub why: Option<String>,
+    /// What became of it.
+    pub outcome: String,
+}
+
+/// Which entries are meant; every part that is given narrows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EntryFilter {
+    /// Of that person.
+    pub who: Option<String>,
+    /// That act.
+    pub what: Option<String>,
+    /// About that, as it stands there: a token as `namespace:reference`.
+    pub about: Option<String>,
+}
