@@ -88,14 +88,8 @@ impl Service {
         let store_is_there = CancellationToken::new();
         let there = store_is_there.clone();
         let batch = batch.not_before(there.clone());
-        let inbox = Inbox::new(
-            keys.clone(),
-            store.clone(),
-            batch,
-            reading(&settings),
-            clock.clone(),
-            new_id,
-        );
+        let (rules, ids) = (reading(&settings), new_id);
+        let inbox = Inbox::new(keys.clone(), store.clone(), batch, rules, clock.clone(), ids);
         let inbox = Arc::new(inbox);
         let destinations = deliver::destinations(&settings, &clock)?;
         let callback = Callback::new(inbox.clone(), callback.clone(), clock.clone(), metrics.clone());
@@ -107,8 +101,7 @@ impl Service {
             tokio::spawn(listener.serve(Security::Tls(door.clone()), callback.router(), stop.clone())),
             tokio::spawn(admin_listener.serve(security(admin_tls.as_ref()), admin, stop.clone())),
         ];
-        let new_keys = Arc::new(Notify::new());
-        let span = [&there, &stop];
+        let (new_keys, span) = (Arc::new(Notify::new()), [&there, &stop]);
         let mut workers = deliver::start(&settings, &destinations, &inbox, &outbox, &clock, &metrics, span);
         let office = services.office(&settings, &inbox, &memory, &clock, &metrics);
         act::start(office, &outbox, span, &mut workers);
