@@ -42,7 +42,7 @@ use crate::net::listener::{Listener, Security};
 use crate::net::tls::{DoorTls, ServerTls};
 use crate::store::{self, Memory, SharedOutbox, SharedStore};
 use crate::telemetry::{Metrics, Misses};
-use act::Services;
+use act::{Services, With};
 use gaps::Gaps;
 use house::Assembled;
 use overhear::Ear;
@@ -110,11 +110,9 @@ impl Service {
             tokio::spawn(admin_listener.serve(security(admin_tls.as_ref()), admin, stop.clone())),
         ];
         doors.extend(ear.map(|ear| ear.serve(&inbox, &clock, &metrics, &stop)));
-        let new_keys = Arc::new(Notify::new());
-        let span = [&there, &stop];
+        let (new_keys, span) = (Arc::new(Notify::new()), [&there, &stop]);
         let mut workers = deliver::start(&settings, &destinations, &inbox, &outbox, &clock, &metrics, span);
-        let asked = services.who_work(&settings, &inbox, &memory, &clock, &metrics);
-        act::start(asked, &outbox, span, &mut workers);
+        services.start(&with(&settings, &inbox, &memory, &clock, &metrics), span, &mut workers);
         let gaps = Gaps::new(&settings.lifecycle, &memory, misses, &clock, &metrics);
         gaps.start(span, &mut workers);
         let reloadable = Reloadable {
@@ -130,8 +128,10 @@ impl Service {
             metrics: metrics.clone(),
         };
         let (is_unfit, unfit) = oneshot::channel();
-        let redriver = redrive_for_ever(inbox.clone(), new_keys, settings.callback.limits.answer);
-        let then = begin(store_is_there, redriver);
+        let then = begin(
+            store_is_there,
+            redrive_for_ever(inbox.clone(), new_keys, settings.callback.limits.answer),
+        );
         let helpers = vec![
             tokio::spawn(prepare(preparation(&settings, &memory, &clock), is_unfit, then)),
             tokio::spawn(measure(memory, clock, metrics.clone(), there.clone())),
@@ -305,6 +305,22 @@ fn admin_router(
         tokenex: services.served(settings, memory, clock, metrics, stopping),
     };
     admin::router(state, &settings.admin)
+}
+
+fn with<'a>(
+    settings: &'a Settings,
+    inbox: &'a Arc<Inbox>,
+    memory: &'a Arc<Memory>,
+    clock: &'a Arc<dyn Clock>,
+    metrics: &'a Metrics,
+) -> With<'a> {
+    With {
+        settings,
+        inbox,
+        memory,
+        clock,
+        metrics,
+    }
 }
 
 fn preparation(settings: &Settings, memory: &Arc<Memory>, clock: &Arc<dyn Clock>) -> Preparation {

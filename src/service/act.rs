@@ -19,9 +19,19 @@ use crate::lifecycle::desk::{Office, Worker};
 use crate::lifecycle::throttle::Throttled;
 use crate::lifecycle::{Learned, Listener, Taken, TokenService};
 use crate::mdes::client::Client;
-use crate::store::{Memory, SharedOutbox};
+use crate::store::{Memory, Outbox as _};
 use crate::telemetry::Metrics;
 use crate::tokenex::client::TokenEx;
+
+/// What the workers are made with.
+#[derive(Clone, Copy)]
+pub(super) struct With<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) inbox: &'a Arc<Inbox>,
+    pub(super) memory: &'a Arc<Memory>,
+    pub(super) clock: &'a Arc<dyn Clock>,
+    pub(super) metrics: &'a Metrics,
+}
 
 /// Who carries out what is wanted of a token.
 #[derive(Clone, Default)]
@@ -105,27 +115,39 @@ impl Services {
         })
     }
 
-    /// What the desk and the asker work with, if there is any service.
-    pub(super) fn who_work(
+    /// Starts the desk and the asker among the workers, if there is any service; the desk for each, so that what is asked
+    /// of one that is not configured any more is overdue, and says so. They begin once the store is there, and end softly
+    /// when the stop comes.
+    pub(super) fn start(
         &self,
-        settings: &Settings,
-        inbox: &Arc<Inbox>,
-        memory: &Arc<Memory>,
-        clock: &Arc<dyn Clock>,
-        metrics: &Metrics,
-    ) -> (Option<Arc<Office>>, Option<Arc<Enquiry>>) {
-        let office = self.office(settings, inbox, memory, clock, metrics);
-        (office, self.enquiry(settings, inbox, memory, clock, metrics))
+        with: &With<'_>,
+        [store_is_there, stop]: [&CancellationToken; 2],
+        workers: &mut JoinSet<()>,
+    ) {
+        if let Some(office) = self.office(with) {
+            for through in Service::ALL {
+                let (office, bell, stop_of_one) = (office.clone(), with.memory.bell(), stop.clone());
+                let work = move || Worker::new(office.clone(), through, bell.clone()).run(stop_of_one.clone());
+                let panicked = || tracing::error!("the desk's worker panicked; another one begins");
+                workers.spawn(supervised(work, panicked, store_is_there.clone(), stop.clone()));
+            }
+        }
+        if let Some(enquiry) = self.enquiry(with) {
+            let (bell, stop_of_one) = (with.memory.bell(), stop.clone());
+            let work = move || enquiry.clone().run(bell.clone(), stop_of_one.clone());
+            let panicked = || tracing::error!("the asker panicked; another one begins");
+            workers.spawn(supervised(work, panicked, store_is_there.clone(), stop.clone()));
+        }
     }
 
-    fn office(
-        &self,
-        settings: &Settings,
-        inbox: &Arc<Inbox>,
-        memory: &Arc<Memory>,
-        clock: &Arc<dyn Clock>,
-        metrics: &Metrics,
-    ) -> Option<Arc<Office>> {
+    fn office(&self, with: &With<'_>) -> Option<Arc<Office>> {
+        let With {
+            settings,
+            inbox,
+            memory,
+            clock,
+            metrics,
+        } = *with;
         let desk = settings.lifecycle.desk;
         let office = Office {
             desk: memory.clone(),
@@ -142,14 +164,14 @@ impl Services {
         (!self.all.is_empty()).then(|| Arc::new(office))
     }
 
-    fn enquiry(
-        &self,
-        settings: &Settings,
-        inbox: &Arc<Inbox>,
-        memory: &Arc<Memory>,
-        clock: &Arc<dyn Clock>,
-        metrics: &Metrics,
-    ) -> Option<Arc<Enquiry>> {
+    fn enquiry(&self, with: &With<'_>) -> Option<Arc<Enquiry>> {
+        let With {
+            settings,
+            inbox,
+            memory,
+            clock,
+            metrics,
+        } = *with;
         let reconcile = settings.lifecycle.reconcile;
         let enquiry = Enquiry {
             asking: memory.clone(),
@@ -163,31 +185,6 @@ impl Services {
             metrics: metrics.clone(),
         };
         (!self.all.is_empty()).then(|| Arc::new(enquiry))
-    }
-}
-
-/// Starts the desk and the asker among the workers, if there are any; the desk for each service, so that what is asked of
-/// one that is not configured any more is overdue, and says so. They begin once the store is there, and end softly when
-/// the stop comes.
-pub(super) fn start(
-    (office, enquiry): (Option<Arc<Office>>, Option<Arc<Enquiry>>),
-    outbox: &SharedOutbox,
-    [store_is_there, stop]: [&CancellationToken; 2],
-    workers: &mut JoinSet<()>,
-) {
-    if let Some(office) = office {
-        for through in Service::ALL {
-            let (office, bell, stop_of_one) = (office.clone(), outbox.bell(), stop.clone());
-            let work = move || Worker::new(office.clone(), through, bell.clone()).run(stop_of_one.clone());
-            let panicked = || tracing::error!("the desk's worker panicked; another one begins");
-            workers.spawn(supervised(work, panicked, store_is_there.clone(), stop.clone()));
-        }
-    }
-    if let Some(enquiry) = enquiry {
-        let (bell, stop_of_one) = (outbox.bell(), stop.clone());
-        let work = move || enquiry.clone().run(bell.clone(), stop_of_one.clone());
-        let panicked = || tracing::error!("the asker panicked; another one begins");
-        workers.spawn(supervised(work, panicked, store_is_there.clone(), stop.clone()));
     }
 }
 

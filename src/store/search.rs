@@ -153,7 +153,7 @@ pub enum Scene {
     /// A change was applied.
     Changed(Transition),
     /// You were told of it; with its deliveries, replays aside.
-    Told(ToldEvent),
+    Told(Box<ToldEvent>),
     /// A command about it went one step on.
     Commanded(CommandId, Action, Step),
 }

@@ -165,12 +165,12 @@ pub(super) async fn story(
 
 impl ToldRow {
     fn scene(self) -> Result<Scene, Error> {
-        Ok(Scene::Told(ToldEvent {
+        Ok(Scene::Told(Box::new(ToldEvent {
             event: self.body.read(|| format!("events.body at {}", self.position))?,
             at: self.recorded_at.0,
             position: self.position.unsigned_abs(),
             sendings: Vec::new(),
-        }))
+        })))
     }
 }
 

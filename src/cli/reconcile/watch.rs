@@ -74,11 +74,10 @@ fn line(kept: &KeptReconcile, (since, from): (Instant, u64)) -> String {
     let Some(total) = kept.total else {
         return "waiting for a receiver to take it up".to_owned();
     };
-    let filled = if total == 0 {
-        BAR_CHARS
-    } else {
-        (done * BAR_CHARS / total).min(BAR_CHARS)
-    };
+    let filled = (done * BAR_CHARS)
+        .checked_div(total)
+        .unwrap_or(BAR_CHARS)
+        .min(BAR_CHARS);
     let bar: String = (0..BAR_CHARS)
         .map(|place| if place < filled { '#' } else { '.' })
         .collect();

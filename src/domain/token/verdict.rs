@@ -54,6 +54,20 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// What it means, for people.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Verdict::Advanced => "applied: it changed the token",
+            Verdict::Unchanged => "nothing new: it says what is held already",
+            Verdict::Stale => "stale: older than what we hold",
+            Verdict::Untimed => "no readable instant, and it would have loosened the status: not applied",
+            Verdict::Anomaly => "an anomaly: it speaks of a deactivated token as if it lived; not applied",
+            Verdict::Repeat => "a repeat: it was heard before",
+            Verdict::Late => "too late: it answers a question of ours, and the token had moved since; not applied",
+            Verdict::Hinted => "not applied yet: nobody has proven it, and it is asked after",
+        }
+    }
+
     /// The word that the store, the logs and the metrics use.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -2,8 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Number, Value, json};
 
 use super::ask::{Ask, Doing, TEXT_CHARS_MAX, Told, limit};
 use super::problem::Problem;
@@ -56,12 +57,25 @@ pub(super) fn routes() -> Vec<Route> {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Which {
+    #[serde(deserialize_with = "whole")]
     id: Option<DeliveryId>,
     destination: Option<String>,
     token: Option<String>,
     namespace: Option<Namespace>,
     event: Option<EventId>,
     state: Option<DeliveryState>,
+}
+
+/// A whole number in JSON, which may be written as `7.0` too.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DeliveryId>, D::Error> {
+    let Some(number) = Option::<Number>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let most = 9_007_199_254_740_992.0; // beyond it not every whole number is one of these
+    let exact = |number: f64| (number.fract() == 0.0 && (0.0..=most).contains(&number)).then_some(number as u64);
+    let id = number.as_u64().or_else(|| number.as_f64().and_then(exact));
+    let id = id.ok_or_else(|| D::Error::custom("invalid value: must be a whole number, from 0"))?;
+    Ok(Some(DeliveryId(id)))
 }
 
 impl Which {

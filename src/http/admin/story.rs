@@ -11,7 +11,6 @@ use super::problem::Problem;
 use super::v1::SharedApi;
 use super::wire::{self, rfc3339};
 use crate::domain::id::{Namespace, TokenReference};
-use crate::domain::token::Verdict;
 use crate::store::search::{Moment, Scene, Sending};
 use crate::store::{KeptStatement, Transition};
 
@@ -102,22 +101,8 @@ fn heard(statement: &KeptStatement, at: String) -> Value {
     let mut shown = wire::statement(statement);
     shown["kind"] = json!("heard");
     shown["at"] = json!(at);
-    shown["summary"] = json!(in_words(statement.verdict));
+    shown["summary"] = json!(statement.verdict.sentence());
     shown
-}
-
-/// What became of a statement.
-fn in_words(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Advanced => "applied: it changed the token",
-        Verdict::Unchanged => "nothing new: it says what is held already",
-        Verdict::Stale => "stale: older than what we hold",
-        Verdict::Untimed => "no readable instant, and it would have loosened the status: not applied",
-        Verdict::Anomaly => "an anomaly: it speaks of a deactivated token as if it lived; not applied",
-        Verdict::Repeat => "a repeat: it was heard before",
-        Verdict::Late => "too late: it answers a question of ours, and the token had moved since; not applied",
-        Verdict::Hinted => "not applied yet: nobody has proven it, and it is asked after",
-    }
 }
 
 fn changed(transition: &Transition, at: String) -> Value {

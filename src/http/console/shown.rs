@@ -8,7 +8,6 @@ use crate::domain::event::Advice;
 use crate::domain::id::{Namespace, TokenReference};
 use crate::domain::masked::masked;
 use crate::domain::status::Status;
-use crate::domain::token::Verdict;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// When, in UTC, with how long ago that is.
@@ -83,20 +82,6 @@ pub(super) fn advice(status: Option<&Status>) -> &'static str {
         (Advice::RequestNewToken, _) => "Do not charge it, ever: ask for another token.",
         (Advice::Confirm, _) => "Do not charge it before someone has found out what its status means.",
         _ => "It cannot be charged yet.",
-    }
-}
-
-/// What became of a statement, in words.
-pub(super) fn verdict(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Advanced => "applied",
-        Verdict::Unchanged => "nothing new: it says what we hold",
-        Verdict::Stale => "stale: older than what we hold",
-        Verdict::Untimed => "not applied: without a time it would have loosened the status",
-        Verdict::Anomaly => "not applied: the token was deactivated before",
-        Verdict::Repeat => "heard before",
-        Verdict::Late => "not applied: the token moved while we asked",
-        Verdict::Hinted => "not applied yet: nobody has proven it, and it is asked after",
     }
 }
 

@@ -59,7 +59,7 @@ fn heard(statement: &KeptStatement, transitions: &[Transition]) -> Happened {
     let what = html! {
         (shown::status(statement.status.as_ref()))
         @if let Some(reason) = &statement.reason_code { " " code { (reason) } }
-        " " (shown::verdict(statement.verdict))
+        " " (statement.verdict.sentence())
         @if let Some(sequence) = statement.sequence { span.muted { " (change " (sequence) ")" } }
         @if statement.repeats > 0 { span.muted { ", told " (statement.repeats) " times more" } }
         @if let Some(made) = made { (changes(&made.changes)) }
