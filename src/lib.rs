@@ -13,7 +13,7 @@
 //! | [`net`] | the door: accept loop, TLS, who is calling; the way out | let a stranger's bytes reach HTTP |
 //! | [`inbox`] | takes in what came, commits in groups, redrives | know HTTP or SQL |
 //! | [`delivery`] | tells the merchant's systems: a worker for each destination | hold a transaction while it sends |
-//! | [`lifecycle`] | carries out what the merchant wants of a token, and follows it to its proof | know a service's wire |
+//! | [`lifecycle`] | carries out what the merchant wants of a token, and follows it to its proof; asks what is in doubt, compares what may have been missed | know a service's wire |
 //! | [`tokenex`] | TokenEx's language: as asked, as answered, and what it says without being asked | decide anything |
 //! | [`http`] | the callback; TokenEx's own notifications; the admin side | answer before the inbox did |
 //! | [`service`] | assembles, reloads, stops | |

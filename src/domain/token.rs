@@ -42,7 +42,7 @@ pub enum Doubt {
     RepeatedAcross,
     /// Something else was said after DEACTIVATED.
     WokeAfterDeactivation,
-    /// The status is one that we do not know, and the network has not said it again when asked.
+    /// The status is one that we do not know; it is so until the network, asked, has said it again.
     Unrecognized,
     /// Somebody who cannot prove it said that something changed.
     Hinted,

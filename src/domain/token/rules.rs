@@ -40,6 +40,9 @@ impl Token {
         let instant = readable(statement, hearing, windows, &mut flags);
         let heard = token.hear_status(statement, instant, &mut flags);
         token.outgrow_hint(&heard);
+        if matches!(heard, Heard::Taken) && matches!(token.status(), Some(Status::Unknown(_))) {
+            token.doubts.insert(Doubt::Unrecognized);
+        }
         let mut changes = self.status_changes_to(&token);
         changes.extend(token.hear_metadata(statement, instant, hearing));
         token.latest = Some(statement.hash);

@@ -136,7 +136,11 @@ impl<'a> Sweep<'a> {
             let after = self.kept.cursor.clone();
             let page = asking.to_ask(&self.kept.scope, after.as_ref(), PAGE).await?;
             let Some(found) = self.compare(page.tokens, stop).await else {
-                return self.give_back().await;
+                return match stop.is_cancelled() {
+                    // Whoever is there goes on at once.
+                    true => self.write(Vec::new(), false, Duration::ZERO).await.map(|_| Ended::Over),
+                    false => self.give_back().await,
+                };
             };
             let is_last = page.next.is_none();
             if page.next.is_some() {
