@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::domain::id::{ContentHash, NotificationId, QuarantineId, TokenReference};
+use crate::domain::masked::without_written_numbers;
 use crate::domain::notification::{Flag, Statement, UnreadableToken, Windows};
 use crate::domain::peer::Peer;
 use crate::domain::status::Status;
@@ -384,6 +385,16 @@ pub enum Resolution {
     Redriven(NotificationId),
     /// A person set it aside, and said why.
     SetAside(String),
+}
+
+impl Resolution {
+    /// As it rests: a person may write a card's number.
+    fn masked(&self) -> Self {
+        match self {
+            Resolution::SetAside(why) => Resolution::SetAside(without_written_numbers(why, false)),
+            Resolution::Redriven(notification) => Resolution::Redriven(*notification),
+        }
+    }
 }
 
 impl fmt::Display for Resolution {

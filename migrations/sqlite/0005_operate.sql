@@ -19,6 +19,13 @@ begin
   select raise(abort, 'the audit is only ever added to');
 end;
 
+-- What replaces a row deletes it without asking the trigger below.
+create trigger audit_adds before insert on audit
+when exists (select 1 from audit where id = new.id)
+begin
+  select raise(abort, 'the audit is only ever added to');
+end;
+
 create trigger audit_stays before delete on audit
 begin
   select raise(abort, 'the audit is only ever added to');

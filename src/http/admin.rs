@@ -49,6 +49,7 @@ use tokio_util::sync::CancellationToken;
 pub(in crate::http) use self::admit::is_cross_site;
 use self::house::SharedHouse;
 use self::problem::Problem;
+use super::health::Readiness;
 use super::{console, health, tokenex};
 use crate::clock::Clock;
 use crate::config::settings::{Admin, Destination, Limits};
@@ -64,6 +65,8 @@ use crate::telemetry::Metrics;
 pub struct AdminState {
     /// The memory, asked whether it would keep something.
     pub store: SharedStore,
+    /// What it answered to that.
+    pub readiness: Arc<Readiness>,
     /// Its events and deliveries.
     pub outbox: SharedOutbox,
     /// Its commands and links.

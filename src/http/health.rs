@@ -2,7 +2,7 @@
 //!
 //! The answers are for supervisors and for people with `curl`: a word or a sentence of plain text, never a secret.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -15,6 +15,8 @@ use super::admin::AdminState;
 pub const ALIVE: &str = "mdes-receiver is alive\n";
 
 const READY_WITHIN: Duration = Duration::from_secs(2);
+/// Whoever asks sooner is told what the last one was: this is open to everybody, and takes a connection of receiving's.
+const KNOWN_FOR: Duration = Duration::from_millis(250);
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// `GET /livez`: 200 as long as this program answers at all.
@@ -28,11 +30,31 @@ pub async fn ready(State(state): State<AdminState>) -> (StatusCode, String) {
     if state.stopping.is_cancelled() {
         return not_ready("stopping".to_owned());
     }
-    match tokio::time::timeout(READY_WITHIN, state.store.ready()).await {
-        Ok(Ok(())) if !state.store_is_there.is_cancelled() => not_ready("the store is being prepared".to_owned()),
-        Ok(Ok(())) => (StatusCode::OK, "ready\n".to_owned()),
-        Ok(Err(error)) => not_ready(error.to_string()),
-        Err(_) => not_ready(format!("the store did not answer within {} s", READY_WITHIN.as_secs())),
+    match state.readiness.of(&state).await {
+        Ok(()) if !state.store_is_there.is_cancelled() => not_ready("the store is being prepared".to_owned()),
+        Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+        Err(why) => not_ready(why),
+    }
+}
+
+/// Whether the store would keep something, as it said last. One asks it at a time, the others wait for that answer.
+#[derive(Default)]
+pub struct Readiness(tokio::sync::Mutex<Option<(Instant, Result<(), String>)>>);
+
+impl Readiness {
+    async fn of(&self, state: &AdminState) -> Result<(), String> {
+        let mut known = self.0.lock().await;
+        if let Some((at, known)) = &*known
+            && at.elapsed() < KNOWN_FOR
+        {
+            return known.clone();
+        }
+        let ready = match tokio::time::timeout(READY_WITHIN, state.store.ready()).await {
+            Ok(ready) => ready.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("the store did not answer within {} s", READY_WITHIN.as_secs())),
+        };
+        *known = Some((Instant::now(), ready.clone()));
+        ready
     }
 }
 

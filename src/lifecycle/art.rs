@@ -137,12 +137,12 @@ impl Art {
         if let Some(known) = self.known_in_vain(id) {
             return Err(known.into());
         }
+        let _one = self.fetching.acquire().await.expect("nobody closes it");
         if !self.assets.names_asset(id).await? {
             self.remember(id, &NoAsset::Absent);
             return Err(NoArt::Unknown);
         }
         let gallery = self.gallery.as_ref().ok_or(NoArt::NobodyToAsk)?;
-        let _one = self.fetching.acquire().await.expect("nobody closes it");
         match gallery.asset(id).await {
             Ok(media) => Ok(self.assets.keep_asset(Namespace::Mdes, id, &media).await?),
             Err(why) => {

@@ -16,7 +16,7 @@ use time::format_description::well_known::Rfc3339;
 use super::{Error, Transition};
 use crate::domain::command::{Action, Command, Order, Service, Stage};
 use crate::domain::event::EventType;
-use crate::domain::id::{CommandId, TokenReference};
+use crate::domain::id::{CommandId, Namespace, TokenReference};
 use crate::domain::masked::masked;
 
 /// What is asked of the memory about commands and links. Deadlines and errors are as those of [`super::Store`].
@@ -275,9 +275,13 @@ pub struct Link {
 }
 
 impl Link {
-    /// MDES's name for the token.
-    pub fn token(&self) -> TokenReference {
-        TokenReference::mdes(&self.token_unique_reference)
+    /// MDES's name for the token, and TokenEx's.
+    pub fn names(&self) -> [TokenReference; 2] {
+        let tokenex = TokenReference {
+            namespace: Namespace::TokenEx,
+            reference: self.tokenex_token.clone(),
+        };
+        [TokenReference::mdes(&self.token_unique_reference), tokenex]
     }
 }
 

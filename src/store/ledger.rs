@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::roster::Role;
 use super::{Error, Memory};
+use crate::domain::command::{Order, Service};
 use crate::domain::id::{Namespace, TokenReference};
 use crate::domain::masked::{masked, without_numbers};
 
@@ -77,6 +78,20 @@ impl Deed {
     pub fn on_token(what: &'static str, token: &TokenReference) -> Self {
         let about = named(token);
         Deed { what, about }
+    }
+
+    /// A command: its token, and, where the service knows it by another name, that one too.
+    pub fn on_order(what: &'static str, order: &Order) -> Self {
+        let namespace = match order.through {
+            Service::Mdes => Namespace::Mdes,
+            Service::TokenEx => Namespace::TokenEx,
+        };
+        let target = TokenReference {
+            namespace,
+            reference: order.target.token.clone(),
+        };
+        let also = (target != order.token).then_some(&target);
+        Deed::on_tokens(what, std::iter::once(&order.token).chain(also))
     }
 
     /// Tokens: the first few by name.

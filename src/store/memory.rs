@@ -40,6 +40,7 @@ use crate::domain::command::{Action, Service};
 use crate::domain::id::{
     CommandId, DeliveryId, GapId, Namespace, NotificationId, QuarantineId, ReconcileId, TokenReference,
 };
+use crate::domain::masked::without_written_numbers;
 use crate::domain::notification::Windows;
 use crate::domain::token::Registration;
 
@@ -317,6 +318,7 @@ impl Store for Memory {
 
     async fn resolve(&self, id: QuarantineId, resolution: &Resolution, now: OffsetDateTime) -> Result<bool, Error> {
         let deed = Deed::on_id("quarantine.resolve", id);
+        let resolution = &resolution.masked();
         let outcome = |was_open: &bool| match was_open {
             true => resolution.to_string(),
             false => "was not open".to_owned(),
@@ -397,6 +399,8 @@ impl Outbox for Memory {
             Some(_) => "destination.pause",
             None => "destination.resume",
         };
+        let why = why.map(|why| without_written_numbers(why, false));
+        let why = why.as_deref();
         let changed = self
             .acted(
                 Deed::on(what, destination),
@@ -432,6 +436,7 @@ impl Outbox for Memory {
 
     async fn skip(&self, which: &DeliveryFilter, by: &str, dry_run: bool) -> Result<u64, Error> {
         let deed = Deed::on("delivery.skip", which.to_string());
+        let by = &without_written_numbers(by, false);
         self.acted_by_pages(deed, dry_run, self.act(Act::Skip(by), which, dry_run))
             .await
     }
@@ -515,7 +520,7 @@ impl Desk for Memory {
             Action::Resume => "command.resume",
             Action::Delete => "command.delete",
         };
-        let deed = Deed::on_token(what, &command.order.token);
+        let deed = Deed::on_order(what, &command.order);
         self.acted(
             deed,
             async |session| commands::order(session, command, now).await,
@@ -585,7 +590,7 @@ impl Desk for Memory {
 
     async fn link(&self, links: &[Link]) -> Result<u64, Error> {
         let now = self.clock.now();
-        let names: Vec<TokenReference> = links.iter().map(Link::token).collect();
+        let names: Vec<TokenReference> = links.iter().flat_map(Link::names).collect();
         let deed = Deed::on_tokens("link.join", names.iter());
         self.acted(
             deed,
@@ -605,7 +610,7 @@ impl Desk for Memory {
     }
 
     async fn unlink(&self, link: &Link) -> Result<bool, Error> {
-        let deed = Deed::on_token("link.part", &link.token());
+        let deed = Deed::on_tokens("link.part", link.names().iter());
         self.acted(deed, async |session| links::remove(session, link).await, changed)
             .await
     }

@@ -9,8 +9,8 @@ use time::OffsetDateTime;
 use super::page::{Failure, page};
 use super::session::Visitor;
 use super::{SharedConsole, shown};
-use crate::domain::command::Stage;
-use crate::domain::id::CommandId;
+use crate::domain::command::{Order, Service, Stage};
+use crate::domain::id::{CommandId, Namespace, TokenReference};
 use crate::store::desk::{CommandFilter, KeptCommand, Step};
 
 const PAGE: u32 = 50;
@@ -154,6 +154,7 @@ fn facts(kept: &KeptCommand, now: OffsetDateTime) -> Markup {
         dl.facts {
             dt { "Token" } dd { (shown::token(&command.order.token)) }
             dt { "Through" } dd { (command.order.through.as_str()) }
+            dt { "Known there as" } dd { (target(&command.order)) }
             dt { "Why" } dd { (command.why) }
             dt { "Code" } dd { (shown::or_dash(command.code.as_deref())) }
             dt { "Sent" } dd { (command.sends) " times" }
@@ -163,6 +164,22 @@ fn facts(kept: &KeptCommand, now: OffsetDateTime) -> Markup {
             dt { "Id" } dd { code { (command.id) } }
             @if !command.stage.is_final() { dt { "Looked at again" } dd { (shown::at(kept.due_at, now)) } }
         }
+    }
+}
+
+/// What the service is told: a link may have found it.
+fn target(order: &Order) -> Markup {
+    let namespace = match order.through {
+        Service::Mdes => Namespace::Mdes,
+        Service::TokenEx => Namespace::TokenEx,
+    };
+    let token = TokenReference {
+        namespace,
+        reference: order.target.token.clone(),
+    };
+    html! {
+        (shown::token(&token))
+        @if let Some(id) = &order.target.reference_id { " " code { (id) } }
     }
 }
 

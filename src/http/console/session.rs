@@ -124,7 +124,9 @@ impl Console {
             Some(number) => (hex::encode(number.0), ""),
             None => (String::new(), "; Max-Age=0"),
         };
-        let cookie = format!("{name}={digits}; Path=/; HttpOnly; SameSite=Strict{secure}{age}");
+        // What begins with __Host- must be for every path.
+        let path = if self.is_secure { "/" } else { "/console" };
+        let cookie = format!("{name}={digits}; Path={path}; HttpOnly; SameSite=Strict{secure}{age}");
         let mut cookie = HeaderValue::from_str(&cookie).expect("a name, digits and words");
         cookie.set_sensitive(true);
         cookie

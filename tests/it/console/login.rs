@@ -94,7 +94,10 @@ async fn the_cookie_is_for_this_console_alone(database: Database) {
     let token = bearer(&world, "ana", Role::Operator, time::Duration::HOUR).await;
     let reply = Browser::stranger(&world).log_in(token.expose(), "").await;
     let cookie = reply.header("set-cookie");
-    assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Strict"), "{cookie}");
+    assert!(
+        cookie.ends_with("; Path=/console; HttpOnly; SameSite=Strict"),
+        "{cookie}"
+    );
     assert!(!cookie.contains(token.expose()), "the token itself would open /v1");
     let number = cookie.split(['=', ';']).nth(1).expect("a value");
     let shown = format!("Bearer {number}");

@@ -84,7 +84,27 @@ async fn what_needs_a_person_stands_first(database: Database) {
     let path = path
         .and_then(|rest| rest.split('"').next())
         .expect("a way to the entry");
-    assert!(vera.page(path).await.contains("quarantine redrive"));
+    assert!(
+        !vera.page(path).await.contains("Set it aside"),
+        "who only looks has no such button"
+    );
+    let ana = Browser::of(&world, "ana", Role::Operator).await;
+    let unread = ana.send(path, &format!("{path}/redrive"), &[]).await;
+    assert!(unread.header("location").ends_with("?said=unreadable"), "{unread:?}");
+    let aside = ana
+        .send(path, &format!("{path}/resolve"), &[("reason", "a probe of ours")])
+        .await;
+    assert!(aside.header("location").ends_with("?said=resolved"), "{aside:?}");
+    assert!(vera.page("/console").await.contains("Nothing needs you."));
+    let audit = vera.page("/console/audit").await;
+    for act in [
+        "console.login",
+        "quarantine.redrive",
+        "quarantine.resolve",
+        "a probe of ours",
+    ] {
+        assert!(audit.contains(act), "{act} is not in the audit");
+    }
 }
 
 async fn a_destination_is_paused_with_a_reason_and_resumed(database: Database) {

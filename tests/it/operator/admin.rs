@@ -70,6 +70,7 @@ async fn pages(mood: Mood, listen: &str, stopping: CancellationToken) -> Router 
     }
     let state = AdminState {
         store: Arc::new(OnlyReady(mood)),
+        readiness: Arc::default(),
         outbox: nobody_asks.clone(),
         desk: nobody_asks.clone(),
         asking: nobody_asks.clone(),
@@ -258,7 +259,7 @@ async fn http_2_names_its_host_in_the_authority() {
 async fn anything_else_is_a_plain_404_or_405() {
     let head = ask(well().await, "HEAD", "/livez", "localhost").await;
     assert_eq!((head.status(), text(head).await.as_str()), (StatusCode::OK, ""));
-    let nowhere = ask(well().await, "GET", "/", "localhost").await;
+    let nowhere = ask(well().await, "GET", "/nowhere", "localhost").await;
     assert_eq!(nowhere.status(), StatusCode::NOT_FOUND);
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"] {
         let answer = ask(well().await, method, "/metrics", "localhost").await;
