@@ -125,6 +125,8 @@ pub struct Trouble {
     pub why: String,
     /// The service knows no such token; asking again will not help.
     pub no_such_token: bool,
+    /// It was not asked at all: there was no turn in its line.
+    pub unasked: bool,
     /// Its own words, masked, if there were any.
     pub words: Option<Value>,
 }

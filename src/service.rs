@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::notify::Supervisor;
 use crate::clock::{Clock, new_id};
-use crate::config::settings::Settings;
+use crate::config::settings::{Limits, Settings};
 use crate::domain::notification::Windows;
 use crate::http::admin::{self, AdminState};
 use crate::http::callback::Callback;
@@ -54,6 +54,8 @@ use upkeep::{Preparation, begin, measure, prepare, redrive_for_ever};
 const QUEUE_BYTES_MAX: usize = 256 << 20;
 /// Bodies in one commit: more would not be written within the store's deadline.
 const BATCH_BYTES_MAX: usize = 16 << 20;
+/// Connections to the admin side at once.
+const ADMIN_CONNECTIONS_MAX: usize = 256;
 /// What each step of a stop has at least.
 const LAST_STEP: Duration = Duration::from_secs(2);
 
@@ -85,24 +87,22 @@ impl Service {
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>, reread: Reread) -> anyhow::Result<Self> {
         let (metrics, misses) = (Metrics::new(), Misses::default());
         let keys = Arc::new(Keys::load(settings.keys.clone())?);
-        let door = door_tls(&settings, &clock)?;
-        let admin_tls = admin_tls(&settings, &clock)?;
+        let (door, admin_tls) = (door_tls(&settings, &clock)?, admin_tls(&settings, &clock)?);
         let (listener, admin_listener) = listeners(&settings, &clock, &metrics, &misses)?;
         let (callback_address, admin_address) = (listener.local_addr(), admin_listener.local_addr());
         let ear = Ear::open(&settings, &clock, &metrics)?;
         let (tokenex_callbacks_address, ear_tls) = ear.as_ref().map(|ear| (ear.address(), ear.tls())).unzip();
         let memory = store::open(&settings.store, clock.clone()).await?;
         let (store, outbox): (SharedStore, SharedOutbox) = (memory.clone(), memory.clone());
-        let (batch, worker) = Batch::start(store.clone(), bounds(&settings), clock.clone(), metrics.clone());
-        // Cancelled once the store is: what needs it begins then, and not at its next look.
-        let store_is_there = CancellationToken::new();
+        // The first is cancelled once the store is: what needs it begins then, and not at its next look.
+        let (store_is_there, stop) = (CancellationToken::new(), CancellationToken::new());
         let there = store_is_there.clone();
+        let (batch, worker) = Batch::start(store.clone(), bounds(&settings), clock.clone(), metrics.clone());
         let batch = batch.not_before(there.clone());
         let inbox = Arc::new(inbox_over(&settings, &keys, &store, batch, &clock));
         let destinations = deliver::destinations(&settings, &clock)?;
         let callback = callback_router(&settings, &inbox, &clock, &metrics, &misses);
         let services = Services::load(&settings.lifecycle, &clock)?;
-        let stop = CancellationToken::new();
         let house = Assembled::of(&inbox, &keys, &settings);
         let admin = admin_router(house, &services, &memory, &clock, &metrics, [&there, &stop]);
         let mut doors = vec![
@@ -113,8 +113,7 @@ impl Service {
         let (new_keys, span) = (Arc::new(Notify::new()), [&there, &stop]);
         let mut workers = deliver::start(&settings, &destinations, &inbox, &outbox, &clock, &metrics, span);
         services.start(&with(&settings, &inbox, &memory, &clock, &metrics), span, &mut workers);
-        let gaps = Gaps::new(&settings.lifecycle, &memory, misses, &clock, &metrics);
-        gaps.start(span, &mut workers);
+        let gaps = Gaps::new(&settings.lifecycle, &memory, misses, &clock, &metrics).started(span, &mut workers);
         let reloadable = Reloadable {
             supervisor: Supervisor::from_env(),
             door,
@@ -252,11 +251,17 @@ fn listeners(
     misses: &Misses,
 ) -> anyhow::Result<(Listener, Listener)> {
     let callback = &settings.callback;
-    raise_file_limit(callback.limits.connections_max);
-    let bind = |key, address| Listener::bind(key, address, callback.limits, metrics.clone(), clock.clone());
-    let door = bind("callback.listen", callback.listen)?.with_proxy_protocol(callback.proxy_protocol_from.clone());
+    // People and their tools are few; whoever fills their door fills no other.
+    let few = Limits {
+        connections_max: ADMIN_CONNECTIONS_MAX.min(callback.limits.connections_max),
+        ..callback.limits
+    };
+    raise_file_limit(callback.limits.connections_max + few.connections_max);
+    let bind = |key, address, limits| Listener::bind(key, address, limits, metrics.clone(), clock.clone());
+    let door = bind("callback.listen", callback.listen, callback.limits)?;
+    let door = door.with_proxy_protocol(callback.proxy_protocol_from.clone());
     let door = door.with_misses(misses.clone());
-    Ok((door, bind("admin.listen", settings.admin.listen)?))
+    Ok((door, bind("admin.listen", settings.admin.listen, few)?))
 }
 
 fn callback_router(
@@ -286,6 +291,7 @@ fn admin_router(
     let settings = &house.settings;
     let state = AdminState {
         store: memory.clone(),
+        readiness: Arc::default(),
         outbox: memory.clone(),
         desk: memory.clone(),
         art: services.art(memory, clock),

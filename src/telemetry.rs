@@ -161,8 +161,6 @@ impl Metrics {
             "Reloads of certificates, CRLs and keys by outcome",
             inner.reloads.clone(),
         );
-        let text = "Times in which a notification may have been missed: downtime, refused, unavailable";
-        r.register("gaps", text, inner.gaps.clone());
         inner.register_deliveries();
         Metrics(Arc::new(inner))
     }
@@ -352,6 +350,8 @@ impl Inner {
         r.register("destination_breaker", text, self.breaker.clone());
         let text = "Commands by action, service and end: confirmed, refused, contradicted, or overdue on the way there";
         r.register("commands", text, self.commands.clone());
+        let text = "Times in which a notification may have been missed: downtime, refused, unavailable";
+        r.register("gaps", text, self.gaps.clone());
         let text = "Questions asked about tokens in doubt, by what came of them";
         r.register("questions", text, self.questions.clone());
         let text = "Tokens that reconciles compared with the network, by what they found";

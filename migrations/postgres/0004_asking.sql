@@ -16,6 +16,7 @@ create table questions (
   claim                   integer     not null default 0 check (claim >= 0),
   opened_at               timestamptz not null,
   due_at                  timestamptz not null,
+  settled_at              timestamptz,
   primary key (namespace, token_unique_reference)
 )
 -- Room for a row's next version on its own page.
@@ -33,6 +34,7 @@ comment on column questions.why is 'The same for people; numbers masked';
 comment on column questions.given_up is 'It was asked in vain too often and needs a person; it is asked again all the same, seldom';
 comment on column questions.claim is 'The number of the claim that asks, or did last';
 comment on column questions.opened_at is 'When the doubt was met';
+comment on column questions.settled_at is 'When it was last asked to its end; null: it was not, or is being asked. A token that moved since is asked after anew';
 comment on column questions.due_at is 'When it is asked next; while it is being asked, when the lease ends';
 
 create table reconciles (

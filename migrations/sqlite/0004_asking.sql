@@ -13,6 +13,7 @@ create table questions (
   claim                   integer not null default 0 check (claim >= 0),
   opened_at               text    not null,
   due_at                  text    not null,
+  settled_at              text,
   primary key (namespace, token_unique_reference)
 ) strict, without rowid;
 

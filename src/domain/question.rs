@@ -93,6 +93,8 @@ const WAITS: [Duration; 6] = [
     Duration::from_mins(6),
     Duration::from_mins(30),
 ];
+/// Asked so often in vain it is asked again in some minutes yet.
+pub const NOT_GIVEN_UP: u32 = 5;
 const SELDOM: Duration = Duration::from_hours(24);
 
 /// What follows after it was asked so often in vain (from 1).

@@ -231,6 +231,7 @@ fn trouble(why: impl Into<String>) -> Trouble {
         code: None,
         why: why.into(),
         no_such_token: false,
+        unasked: false,
         words: None,
     }
 }

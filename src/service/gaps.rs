@@ -98,7 +98,11 @@ impl Gaps {
     }
 
     /// Looks now and every [`LOOK_EVERY`], once the store is there, until the stop.
-    pub(super) fn start(self: &Arc<Self>, [store_is_there, stop]: [&CancellationToken; 2], workers: &mut JoinSet<()>) {
+    pub(super) fn started(
+        self: Arc<Self>,
+        [store_is_there, stop]: [&CancellationToken; 2],
+        workers: &mut JoinSet<()>,
+    ) -> Arc<Self> {
         let (gaps, until) = (self.clone(), stop.clone());
         let work = move || {
             let (gaps, until) = (gaps.clone(), until.clone());
@@ -106,6 +110,7 @@ impl Gaps {
         };
         let panicked = || tracing::error!("the watch over gaps panicked; another one begins");
         workers.spawn(supervised(work, panicked, store_is_there.clone(), stop.clone()));
+        self
     }
 
     async fn look_until(&self, stop: &CancellationToken) {

@@ -65,7 +65,7 @@ pub trait Asking: Send + Sync {
         unless_since: Option<OffsetDateTime>,
     ) -> Result<bool, Error>;
 
-    /// Takes the oldest open reconcile that nobody works on, under a lease.
+    /// Takes an open reconcile that nobody works on, under a lease: of several the one that has waited longest.
     async fn claim_reconcile(&self, lease: Duration) -> Result<Option<ClaimedReconcile>, Error>;
 
     /// The next tokens that a reconcile asks about, in the order of their identity: of its namespaces, after that one,
@@ -98,7 +98,7 @@ pub trait Asking: Send + Sync {
     async fn missed(&self, misses: &[Miss]) -> Result<(), Error>;
 
     /// Closes the gaps that have been quiet since then, and keeps for all of them together one reconcile (with their
-    /// earliest start as its `since`, unless `reconcile` is `None`), in one transaction; gives what was closed.
+    /// latest end as its `since`: what came after it speaks for its token, unless `reconcile` is `None`), in one transaction; gives what was closed.
     async fn close_gaps(
         &self,
         quiet_since: OffsetDateTime,

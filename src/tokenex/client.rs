@@ -138,6 +138,7 @@ impl TokenService for TokenEx {
                 code,
                 why,
                 no_such_token: means == Means::NoSuchToken,
+                unasked: false,
                 words: Some(kept.words),
             }),
             Answer::Unreadable => Err(unreadable(response.status)),
@@ -166,6 +167,7 @@ fn looked(kept: Kept, token: &str) -> Result<Looked, Trouble> {
             code: None,
             why: "TokenEx: said yes, and no state".to_owned(),
             no_such_token: false,
+            unasked: false,
             words: Some(kept.words),
         });
     };
@@ -199,6 +201,7 @@ fn heard(response: &Response, token: &str) -> Reply {
                     code,
                     why,
                     no_such_token: false,
+                    unasked: false,
                     words: Some(kept.words),
                 });
             }
@@ -240,6 +243,7 @@ fn unreadable(status: StatusCode) -> Trouble {
         code: None,
         why: format!("HTTP {}, and a body that is no answer of TokenEx's", status.as_u16()),
         no_such_token: false,
+        unasked: false,
         words: None,
     }
 }
@@ -249,6 +253,7 @@ fn trouble(error: &egress::Error) -> Trouble {
         code: None,
         why: format!("TokenEx: {error}"),
         no_such_token: false,
+        unasked: false,
         words: None,
     }
 }

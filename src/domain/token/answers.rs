@@ -165,15 +165,17 @@ impl Token {
 
     /// The first one stays the first, however often it is said again.
     fn wait_for_another(&mut self, said: Said, asked: &Asked, hearing: &Hearing) -> Heard {
-        if self.agreeing(&said, asked).is_none() {
-            self.contrary = Some(Contrary {
-                status: said.status,
-                notification: hearing.notification,
-                sequence: asked.sequence,
-                received_at: hearing.received_at,
-            });
-        }
         self.doubts.insert(Doubt::WokeAfterDeactivation);
+        if self.agreeing(&said, asked).is_some() {
+            // It is told once.
+            return Heard::Nothing;
+        }
+        self.contrary = Some(Contrary {
+            status: said.status,
+            notification: hearing.notification,
+            sequence: asked.sequence,
+            received_at: hearing.received_at,
+        });
         Heard::Woke
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Enquiry;
 use crate::domain::command::{Seen, Target};
@@ -10,10 +10,13 @@ use crate::domain::id::{Namespace, NotificationId};
 use crate::domain::notification::TOKEN_REFERENCE_ID;
 use crate::domain::question::{Finding, agrees, answers_for};
 use crate::domain::token::{Token, Verdict};
-use crate::lifecycle::{Learned, Looked, Taken, Trouble};
+use crate::lifecycle::{Learned, Looked, Taken, TokenService, Trouble};
 
 /// A service's client has a deadline of its own; this one is for the lease's sake.
 const CALL_MAX: Duration = Duration::from_secs(25);
+/// For so long a turn is waited for, and so often it is looked for.
+const TURN_MAX: Duration = Duration::from_secs(30);
+const TURN_AGAIN: Duration = Duration::from_secs(1);
 /// The inbox answers within its own deadline, which may be longer than we wait.
 const LEARN_MAX: Duration = Duration::from_secs(10);
 
@@ -45,6 +48,14 @@ impl Answer {
         self.taken.map(|taken| taken.notification)
     }
 
+    /// A defect of ours.
+    pub(super) fn broken() -> Self {
+        Answer {
+            is_trouble: false,
+            ..Answer::none(Finding::Unanswered, "a defect of ours: see the log")
+        }
+    }
+
     fn none(finding: Finding, why: impl Into<String>) -> Self {
         Answer {
             finding,
@@ -64,9 +75,7 @@ impl Enquiry {
         let Some(service) = self.service_of(held.reference.namespace) else {
             return Answer::none(Finding::Unanswered, "no token service of its namespace is configured");
         };
-        let looked = timeout(CALL_MAX, service.look(&target(held))).await;
-        let late = |_| Err(unanswered(format!("no answer within {CALL_MAX:?}")));
-        match looked.unwrap_or_else(late) {
+        match look(service.as_ref(), &target(held)).await {
             Ok(looked) => self.heard(held, looked, purpose).await,
             Err(trouble) if trouble.no_such_token => Answer::none(Finding::NotThere, trouble.why),
             Err(trouble) => Answer::none(Finding::Unanswered, trouble.why),
@@ -118,6 +127,19 @@ impl Enquiry {
     }
 }
 
+/// Commands go before questions: who finds no turn among them comes again for a while.
+async fn look(service: &dyn TokenService, target: &Target) -> Result<Looked, Trouble> {
+    let until = Instant::now() + TURN_MAX;
+    loop {
+        let looked = timeout(CALL_MAX, service.look(target)).await;
+        let late = |_| Err(unanswered(format!("no answer within {CALL_MAX:?}")));
+        match looked.unwrap_or_else(late) {
+            Err(trouble) if trouble.unasked && Instant::now() < until => sleep(TURN_AGAIN).await,
+            looked => return looked,
+        }
+    }
+}
+
 fn made_of(taken: &Taken, held: &Token, seen: &Seen, is_same: bool) -> (Finding, String) {
     match taken.verdict {
         Some(Verdict::Advanced) if is_same => (Finding::Repaired, "its data were not as the network says".to_owned()),
@@ -141,6 +163,7 @@ fn unanswered(why: String) -> Trouble {
         code: None,
         why,
         no_such_token: false,
+        unasked: false,
         words: None,
     }
 }

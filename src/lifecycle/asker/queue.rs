@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::Purpose;
 use super::{Enquiry, STORE_RETRY};
 use crate::domain::id::{Namespace, TokenReference};
-use crate::domain::question::{Finding, again};
+use crate::domain::question::{Finding, NOT_GIVEN_UP, again};
 use crate::store;
 use crate::store::asking::{ClaimedQuestion, SettledQuestion};
 
@@ -99,6 +99,8 @@ async fn case(enquiry: Arc<Enquiry>, claimed: ClaimedQuestion) {
     // What moved meanwhile is asked after as if for the first time.
     let asks = match answer.finding {
         Finding::Moved => claimed.asks,
+        // A service that is away says nothing of the token: that is no reason to give it up.
+        _ if answer.is_trouble => claimed.asks.saturating_add(1).min(NOT_GIVEN_UP),
         _ => claimed.asks.saturating_add(1),
     };
     let again = again(asks.max(1));

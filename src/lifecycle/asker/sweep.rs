@@ -3,7 +3,7 @@
 //! How far one is stands on disk after each page, with what was found. A crash, or a service that is down, costs one
 //! page: it is asked about again, by this replica or another.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,20 +18,21 @@ use crate::domain::id::{ReconcileId, TokenReference};
 use crate::domain::question::Finding;
 use crate::lifecycle::reconcile::{SCHEDULE, scheduled};
 use crate::store;
-use crate::store::asking::{ClaimedReconcile, Counts, Found, KeptReconcile, ReconciledPage, Scope, ToAsk};
+use crate::store::asking::{Counts, Found, KeptReconcile, ReconciledPage, Scope, ToAsk};
 
-/// Longer than a page takes at one question a second from a service that is slow to answer.
-const LEASE: Duration = Duration::from_mins(5);
+/// Longer than a page takes from a service that is slow to answer, and has no turn for us.
+const LEASE: Duration = Duration::from_mins(10);
 /// Tokens of a page: what a crash asks about once more.
-const PAGE: u32 = 50;
+const PAGE: u32 = 25;
 /// So many are asked at once at most, however slow the service is.
 const AT_ONCE_MAX: usize = 4;
 /// So many in a row that nobody answers for: it is not the tokens, it is the service.
 const TROUBLE_MAX: usize = 4;
-/// So often a page is given back for that reason; then it stands as unanswered, and the next one is asked about.
+/// So often it is given back at one token; then those that were asked in vain stand as unanswered, and it goes on after them.
 const GIVEN_BACK_MAX: u32 = 10;
-/// Between two looks for one to work on, and before a page that was given back.
+/// Between two looks for one to work on.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Nobody works on one that was given back for so long.
 const TROUBLE_WAIT: Duration = Duration::from_secs(30);
 /// Between two looks whether its time has come.
 const SCHEDULE_EVERY: Duration = Duration::from_mins(1);
@@ -42,36 +43,45 @@ pub(super) async fn run(enquiry: Arc<Enquiry>, stop: CancellationToken) {
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut schedule = interval(SCHEDULE_EVERY);
     schedule.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut given_back = None;
-    loop {
+    let mut given_back = GivenBack::new();
+    while !stop.is_cancelled() {
+        let wait = match page(&enquiry, &mut pace, &mut given_back, &stop).await {
+            Ok(true) => Duration::ZERO,
+            Ok(false) => LOOK_EVERY,
+            Err(error) => {
+                tracing::warn!(%error, "cannot go on with a reconcile; it is taken up again when its lease ends");
+                STORE_RETRY
+            }
+        };
         let waited = async {
             tokio::select! {
                 _ = schedule.tick() => begin_scheduled(&enquiry).await,
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = tokio::time::sleep(wait) => {}
             }
         };
-        if stop.run_until_cancelled(waited).await.is_none() {
-            return;
-        }
-        let wait = match enquiry.asking.claim_reconcile(LEASE).await {
-            Ok(None) => continue,
-            Ok(Some(claimed)) => match Sweep::of(&enquiry, claimed, &mut pace, &mut given_back)
-                .run(&stop)
-                .await
-            {
-                Ok(Ended::GivenBack) => TROUBLE_WAIT,
-                Ok(Ended::Over) => continue,
-                Err(error) => stumbled(&error),
-            },
-            Err(error) => stumbled(&error),
-        };
-        let _ = stop.run_until_cancelled(tokio::time::sleep(wait)).await;
+        let _ = stop.run_until_cancelled(waited).await;
     }
 }
 
-fn stumbled(error: &store::Error) -> Duration {
-    tracing::warn!(%error, "cannot go on with a reconcile; it is taken up again when its lease ends");
-    STORE_RETRY
+/// One page of the one that has waited longest, so that a long one holds up no other; says whether there was one.
+async fn page(
+    enquiry: &Arc<Enquiry>,
+    pace: &mut Interval,
+    given_back: &mut GivenBack,
+    stop: &CancellationToken,
+) -> Result<bool, store::Error> {
+    let Some(claimed) = enquiry.asking.claim_reconcile(LEASE).await? else {
+        return Ok(false);
+    };
+    let sweep = Sweep {
+        enquiry,
+        kept: claimed.kept,
+        claim: claimed.claim,
+        pace,
+        given_back,
+    };
+    sweep.page(stop).await?;
+    Ok(true)
 }
 
 /// Keeps one, if it is time and no replica has.
@@ -92,15 +102,8 @@ async fn begin_scheduled(enquiry: &Enquiry) {
     }
 }
 
-enum Ended {
-    /// It is through, or another's, or stopped.
-    Over,
-    /// Nobody answers: its cursor stands, and its lease ends by itself.
-    GivenBack,
-}
-
-/// Where a page was given back, and how often.
-type GivenBack = Option<(ReconcileId, Option<TokenReference>, u32)>;
+/// Where each reconcile was given back, and how often there.
+type GivenBack = HashMap<ReconcileId, (Option<TokenReference>, u32)>;
 
 /// One reconcile that this replica has the lease of.
 struct Sweep<'a> {
@@ -111,52 +114,37 @@ struct Sweep<'a> {
     given_back: &'a mut GivenBack,
 }
 
-impl<'a> Sweep<'a> {
-    fn of(
-        enquiry: &'a Arc<Enquiry>,
-        claimed: ClaimedReconcile,
-        pace: &'a mut Interval,
-        given_back: &'a mut GivenBack,
-    ) -> Self {
-        Sweep {
-            enquiry,
-            kept: claimed.kept,
-            claim: claimed.claim,
-            pace,
-            given_back,
-        }
-    }
+/// What came of the tokens of a page: of all of them, or of those that were asked about before nobody answered any more.
+struct Compared {
+    found: Vec<(Found, bool)>,
+    is_whole: bool,
+}
 
-    async fn run(mut self, stop: &CancellationToken) -> Result<Ended, store::Error> {
+impl Sweep<'_> {
+    /// Compares a page and writes how far it is; then whoever comes first goes on.
+    async fn page(mut self, stop: &CancellationToken) -> Result<(), store::Error> {
         let asking = self.enquiry.asking.clone();
         if self.kept.total.is_none() {
             self.kept.total = Some(asking.how_many_to_ask(&self.kept.scope).await?);
         }
-        while !stop.is_cancelled() {
-            let after = self.kept.cursor.clone();
-            let page = asking.to_ask(&self.kept.scope, after.as_ref(), PAGE).await?;
-            let Some(found) = self.compare(page.tokens, stop).await else {
-                return match stop.is_cancelled() {
-                    // Whoever is there goes on at once.
-                    true => self.write(Vec::new(), false, Duration::ZERO).await.map(|_| Ended::Over),
-                    false => self.give_back().await,
-                };
-            };
-            let is_last = page.next.is_none();
-            if page.next.is_some() {
-                self.kept.cursor = page.next;
-            }
-            if !self.write(found, is_last, LEASE).await? {
-                let reconcile = self.kept.id;
-                tracing::info!(%reconcile, "the reconcile was stopped, or another replica has it");
-                return Ok(Ended::Over);
-            }
-            if is_last {
-                self.over();
-                return Ok(Ended::Over);
-            }
+        let before = self.kept.cursor.clone();
+        let page = asking.to_ask(&self.kept.scope, before.as_ref(), PAGE).await?;
+        let Compared { found, is_whole } = self.compare(page.tokens, stop).await;
+        let is_last = is_whole && page.next.is_none();
+        let last = found.last().map(|(last, _)| last.token.clone());
+        let cursor = if is_whole { page.next.or(last) } else { last };
+        self.kept.cursor = cursor.or(before);
+        let lease = match is_whole || stop.is_cancelled() {
+            true => Duration::ZERO,
+            false => self.give_back(),
+        };
+        if !self.write(found, is_last, lease).await? {
+            let reconcile = self.kept.id;
+            tracing::info!(%reconcile, "the reconcile was stopped, or another replica has it");
+        } else if is_last {
+            self.over();
         }
-        Ok(Ended::Over)
+        Ok(())
     }
 
     /// The durable step: a crash before it asks about this page once more.
@@ -179,33 +167,43 @@ impl<'a> Sweep<'a> {
         self.enquiry.asking.reconciled(&page).await
     }
 
-    /// Asks about a page; `None` if nobody answers, or the stop came.
-    async fn compare(&mut self, page: Vec<ToAsk>, stop: &CancellationToken) -> Option<Vec<(Found, bool)>> {
-        let mut waiting: VecDeque<ToAsk> = page.into();
+    /// Asks about a page, as long as somebody answers and no stop has come. What nobody answered for at its end is left
+    /// for the next time, unless that was so too often.
+    async fn compare(&mut self, page: Vec<ToAsk>, stop: &CancellationToken) -> Compared {
+        let many = page.len();
+        let mut waiting = page.clone().into_iter().enumerate();
         let mut cases = JoinSet::new();
-        let (mut found, mut trouble) = (Vec::new(), 0);
+        let mut found: BTreeMap<usize, (Found, bool)> = BTreeMap::new();
+        let (mut asked, mut trouble) = (0, 0);
         loop {
             while cases.len() < AT_ONCE_MAX
                 && trouble < TROUBLE_MAX
                 && !stop.is_cancelled()
-                && let Some(one) = waiting.pop_front()
+                && let Some((place, one)) = waiting.next()
             {
                 self.pace.tick().await;
-                cases.spawn(case(self.enquiry.clone(), one, self.purpose()));
+                cases.spawn(case(self.enquiry.clone(), place, one, self.purpose()));
+                asked = place + 1;
             }
             let Some(ended) = cases.join_next().await else {
                 break;
             };
-            // A defect of ours: the page is given back like any other trouble.
-            let (one, is_trouble) = ended.ok()?;
-            trouble = if is_trouble { trouble + 1 } else { 0 };
-            found.push((one, is_trouble));
+            if let Ok((place, one, is_trouble)) = ended {
+                trouble = if is_trouble { trouble + 1 } else { 0 };
+                found.insert(place, (one, is_trouble));
+            }
         }
-        let is_whole = waiting.is_empty() && trouble < TROUBLE_MAX;
-        match is_whole || (self.is_given_back_too_often() && !stop.is_cancelled()) {
-            true => Some(found),
-            false => None,
+        let enquiry = self.enquiry.clone();
+        let lost = |one: &ToAsk| (broken(one, &enquiry), false);
+        let asked_about = page.iter().take(asked).enumerate();
+        let mut found: Vec<(Found, bool)> = asked_about
+            .map(|(place, one)| found.remove(&place).unwrap_or_else(|| lost(one)))
+            .collect();
+        if !self.is_given_back_too_often() {
+            while found.pop_if(|(_, is_trouble)| *is_trouble).is_some() {}
         }
+        let is_whole = found.len() == many;
+        Compared { found, is_whole }
     }
 
     fn purpose(&self) -> Purpose {
@@ -216,26 +214,25 @@ impl<'a> Sweep<'a> {
     }
 
     fn is_given_back_too_often(&self) -> bool {
-        let here = (self.kept.id, &self.kept.cursor);
-        let times = self.given_back.as_ref().filter(|(id, cursor, _)| (*id, cursor) == here);
-        times.is_some_and(|(.., times)| *times >= GIVEN_BACK_MAX)
-    }
-
-    /// For a while nobody works on it; then whoever comes first asks about this page again.
-    async fn give_back(&mut self) -> Result<Ended, store::Error> {
-        let (id, cursor) = (self.kept.id, self.kept.cursor.clone());
-        let before = self
+        let here = self
             .given_back
-            .take()
-            .filter(|(other, at, _)| (*other, at) == (id, &cursor));
-        let times = before.map_or(0, |(.., times)| times) + 1;
-        *self.given_back = Some((id, cursor, times));
-        tracing::warn!(reconcile = %id, times, "nobody answers: the reconcile waits, and goes on where it is");
-        self.write(Vec::new(), false, TROUBLE_WAIT).await?;
-        Ok(Ended::GivenBack)
+            .get(&self.kept.id)
+            .filter(|(cursor, _)| *cursor == self.kept.cursor);
+        here.is_some_and(|(_, times)| *times >= GIVEN_BACK_MAX)
     }
 
-    fn over(&self) {
+    /// For how long nobody works on it.
+    fn give_back(&mut self) -> Duration {
+        let (id, cursor) = (self.kept.id, self.kept.cursor.clone());
+        let before = self.given_back.get(&id).filter(|(at, _)| *at == cursor);
+        let times = before.map_or(0, |(_, times)| *times) + 1;
+        self.given_back.insert(id, (cursor, times));
+        tracing::warn!(reconcile = %id, times, "nobody answers: the reconcile waits, and goes on where it is");
+        TROUBLE_WAIT
+    }
+
+    fn over(&mut self) {
+        self.given_back.remove(&self.kept.id);
         let Counts {
             agrees,
             repaired,
@@ -252,10 +249,16 @@ impl<'a> Sweep<'a> {
     }
 }
 
-async fn case(enquiry: Arc<Enquiry>, one: ToAsk, purpose: Purpose) -> (Found, bool) {
+async fn case(enquiry: Arc<Enquiry>, place: usize, one: ToAsk, purpose: Purpose) -> (usize, Found, bool) {
     let answer = enquiry.ask(&one.token, purpose).await;
     let is_trouble = answer.is_trouble;
-    (found(one, answer, &enquiry), is_trouble)
+    (place, found(one, answer, &enquiry), is_trouble)
+}
+
+/// Of a token that made us stumble: the others are asked about all the same.
+fn broken(one: &ToAsk, enquiry: &Enquiry) -> Found {
+    tracing::error!(token = ?one.token.reference, "the comparison of a token panicked");
+    found(one.clone(), Answer::broken(), enquiry)
 }
 
 fn found(one: ToAsk, answer: Answer, enquiry: &Enquiry) -> Found {

@@ -182,6 +182,7 @@ impl Heard {
             code: faults.iter().find_map(|fault| fault.code.clone()),
             why: self.why(&format!("{}{hint}", words::sentence(&told))),
             no_such_token: faults.iter().any(|fault| fault.is(&NO_SUCH_TOKEN)),
+            unasked: false,
             words: Some(self.words.clone()),
         }
     }

@@ -203,7 +203,8 @@ pub(in crate::store) async fn close(
     now: OffsetDateTime,
 ) -> Result<Vec<KeptGap>, Error> {
     let quiet: Vec<GapRow> = fetch!(session, QUIET, Stamp(quiet_since))?;
-    let Some(since) = quiet.iter().map(|gap| gap.from_at.0).min() else {
+    // What was heard within one may be older than what was missed.
+    let Some(since) = quiet.iter().map(|gap| gap.until_at.0).max() else {
         return Ok(Vec::new());
     };
     if let Some(new) = reconcile {

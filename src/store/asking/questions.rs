@@ -20,11 +20,11 @@ use crate::store::values::{JsonText, Stamp, Words, shown};
 /// SQLite is told which index, since it might walk all tokens for the few that are provisional.
 const PROVISIONAL: Sql = Sql {
     postgres: "\
--- open_questions: a page of the provisional tokens of a namespace, and which of them have a question
-select token_unique_reference, (
-  select due_at from questions
+-- open_questions: a page of the provisional tokens of a namespace, and which of them have one that is newer than what is held
+select token_unique_reference, coalesce((
+  select settled_at is null or settled_at >= tokens.updated_at from questions
   where questions.namespace = tokens.namespace
-    and questions.token_unique_reference = tokens.token_unique_reference) is not null as has_question
+    and questions.token_unique_reference = tokens.token_unique_reference), false) as has_question
 from tokens
 where provisional
   and namespace = $1
@@ -33,11 +33,11 @@ order by token_unique_reference
 limit $3
 ",
     sqlite: "\
--- open_questions: a page of the provisional tokens of a namespace, and which of them have a question
-select token_unique_reference, (
-  select due_at from questions
+-- open_questions: a page of the provisional tokens of a namespace, and which of them have one that is newer than what is held
+select token_unique_reference, coalesce((
+  select settled_at is null or settled_at >= tokens.updated_at from questions
   where questions.namespace = tokens.namespace
-    and questions.token_unique_reference = tokens.token_unique_reference) is not null as has_question
+    and questions.token_unique_reference = tokens.token_unique_reference), false) as has_question
 from tokens indexed by tokens_provisional
 where provisional
   and namespace = $1
@@ -49,21 +49,25 @@ limit $3
 
 const OPEN: Sql = Sql {
     postgres: "\
--- open_questions: one each, if no other opened it meanwhile
+-- open_questions: one each; one that was settled before its token last moved begins anew
 insert into questions (namespace, token_unique_reference, opened_at, due_at)
 select namespace, token_unique_reference, now, now
 from unnest($1, $2, $3) as met (namespace, token_unique_reference, now)
 order by namespace, token_unique_reference
-on conflict do nothing
+on conflict (namespace, token_unique_reference) do update
+set due_at = excluded.due_at, asks = 0, given_up = false, settled_at = null
+where questions.settled_at is not null
 returning token_unique_reference
 ",
     sqlite: "\
--- open_questions: one each, if no other opened it meanwhile
+-- open_questions: one each; one that was settled before its token last moved begins anew
 insert into questions (namespace, token_unique_reference, opened_at, due_at)
 select value ->> 'namespace', value ->> 'token_unique_reference', value ->> 'now', value ->> 'now'
 from json_each($1)
 where true
-on conflict do nothing
+on conflict (namespace, token_unique_reference) do update
+set due_at = excluded.due_at, asks = 0, given_up = false, settled_at = null
+where questions.settled_at is not null
 returning token_unique_reference
 ",
 };
@@ -185,7 +189,7 @@ const LEASE: Sql = Sql {
     postgres: "\
 -- claim_questions: lease these, which are locked
 update questions
-set claim = claim + 1, due_at = until
+set claim = claim + 1, due_at = until, settled_at = null
 from unnest($1, $2, $3) as taken (namespace, token_unique_reference, until)
 where questions.namespace = taken.namespace
   and questions.token_unique_reference = taken.token_unique_reference
@@ -193,7 +197,7 @@ where questions.namespace = taken.namespace
     sqlite: "\
 -- claim_questions: lease these
 update questions
-set claim = claim + 1, due_at = value ->> 'now'
+set claim = claim + 1, due_at = value ->> 'now', settled_at = null
 from json_each($1)
 where questions.namespace = value ->> 'namespace'
   and questions.token_unique_reference = value ->> 'token_unique_reference'
@@ -343,7 +347,7 @@ const SETTLE: Sql = Sql::same(
     "\
 -- settle_question: what came of it, if the claim still holds it
 update questions
-set asks = $4, finding = $5, why = $6, given_up = $7, due_at = $8
+set asks = $4, finding = $5, why = $6, given_up = $7, due_at = $8, settled_at = $9
 where namespace = $1
   and token_unique_reference = $2
   and claim = $3
@@ -384,6 +388,7 @@ pub(in crate::store) async fn settle(
         &settled.why,
         settled.given_up,
         Stamp(now + settled.due_in),
+        Stamp(now),
     )?;
     if held == 0 {
         return Ok(false);

@@ -97,26 +97,26 @@ pub(in crate::store) async fn keep(
 
 const FREE: Sql = Sql {
     postgres: "\
--- claim_reconcile: the oldest open one that nobody works on
+-- claim_reconcile: of the open ones that nobody works on, the one that has waited longest
 select
   id, cause, asked_by, namespaces, since, dry_run, total, agrees, repaired, differs, moved, not_there, unanswered,
   cursor_namespace, cursor_reference, claim, created_at, updated_at, ended_at, stopped
 from reconciles
 where ended_at is null
   and leased_until <= $1
-order by id
+order by updated_at, id
 limit 1
 for update skip locked
 ",
     sqlite: "\
--- claim_reconcile: the oldest open one that nobody works on
+-- claim_reconcile: of the open ones that nobody works on, the one that has waited longest
 select
   id, cause, asked_by, namespaces, since, dry_run, total, agrees, repaired, differs, moved, not_there, unanswered,
   cursor_namespace, cursor_reference, claim, created_at, updated_at, ended_at, stopped
 from reconciles
 where ended_at is null
   and leased_until <= $1
-order by id
+order by updated_at, id
 limit 1
 ",
 };

@@ -1,9 +1,10 @@
 //! A receiver, an MDES that can be asked, and a shop that is told.
 
+use mdes_receiver::domain::id::TokenReference;
 use mdes_receiver::simulator::dev_files;
 use mdes_receiver::simulator::services::tokens::{Act, Cause, NewToken};
 use mdes_receiver::simulator::services::{Services, Settings};
-use mdes_receiver::store::{Asking as _, Memory};
+use mdes_receiver::store::{Asking as _, KeptStatement, Memory};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -96,6 +97,19 @@ impl Street {
     pub async fn compared(&self) -> Value {
         let id = self.begins(&json!({})).await;
         self.through(&id).await
+    }
+
+    /// What the network has of the tokens besides their status, as their notifications would have told.
+    pub async fn all_is_told(&self) {
+        let first = self.compared().await;
+        assert_eq!(first["differs"], 0, "{first}");
+    }
+
+    /// The newest of the token's journal.
+    pub async fn newest(&self, reference: &str) -> KeptStatement {
+        let token = TokenReference::mdes(reference);
+        let statements = self.world.store().statements(&token, 1).await;
+        statements.expect("the store answers").remove(0)
     }
 
     /// What one found, in words: `repaired ACTIVE>SUSPENDED`.

@@ -1,5 +1,6 @@
 //! Reconciles: what was missed is found, put right, and told.
 
+use mdes_receiver::domain::notification::Flag;
 use serde_json::json;
 
 use super::street::Street;
@@ -22,6 +23,7 @@ async fn a_lost_notification_is_found_put_right_and_told(database: Database) {
     for reference in ["DM4MMC0001", "DM4MMC0002", "DM4MMC0003"] {
         street.known(reference).await;
     }
+    street.all_is_told().await;
     street.suspended("DM4MMC0002");
     let ended = street.compared().await;
     assert_eq!(
@@ -32,8 +34,8 @@ async fn a_lost_notification_is_found_put_right_and_told(database: Database) {
     let id = ended["id"].as_str().expect("an id");
     assert_eq!(street.findings(id).await, ["repaired ACTIVE>SUSPENDED"]);
     assert_eq!(street.world.status("DM4MMC0002").await, "SUSPENDED");
-    let journal = street.world.journal("DM4MMC0002").await;
-    assert!(journal.iter().any(|line| line.contains("reconciled")), "{journal:?}");
+    let newest = street.newest("DM4MMC0002").await;
+    assert!(newest.flags.contains(&Flag::Reconciled), "{newest:?}");
     eventually("the shop is told", async || {
         street.shop.kinds("DM4MMC0002").contains(&"token.suspended".to_owned())
     })
@@ -82,6 +84,7 @@ async fn what_the_service_does_not_know_is_told_apart(database: Database) {
     let street = Street::over(database).await;
     street.known("DM4MMC0001").await;
     crate::api::caller::say(&street.world, "DM4MMC0404", "ACTIVE", super::street::LONG_AGO).await;
+    street.all_is_told().await;
     let ended = street.compared().await;
     assert_eq!(
         (ended["agrees"].as_u64(), ended["not_there"].as_u64()),
@@ -117,10 +120,11 @@ async fn a_service_that_is_down_costs_a_wait_and_no_answers(database: Database) 
     for nth in 0..6 {
         street.known(&format!("DM4MMC000{nth}")).await;
     }
+    street.all_is_told().await;
     street.suspended("DM4MMC0003");
     street
         .services
-        .add_fault("http500@getToken:100%".parse().expect("a fault"))
+        .add_fault("500@getToken:100%".parse().expect("a fault"))
         .expect("room for it");
     let id = street.begins(&json!({})).await;
     let calls = |street: &Street| {
