@@ -127,10 +127,8 @@ impl Service {
             metrics: metrics.clone(),
         };
         let (is_unfit, unfit) = oneshot::channel();
-        let then = begin(
-            store_is_there,
-            redrive_for_ever(inbox.clone(), new_keys, settings.callback.limits.answer),
-        );
+        let redriver = redrive_for_ever(inbox.clone(), new_keys, settings.callback.limits.answer);
+        let then = begin(store_is_there, redriver);
         let helpers = vec![
             tokio::spawn(prepare(preparation(&settings, &memory, &clock), is_unfit, then)),
             tokio::spawn(measure(memory, clock, metrics.clone(), there.clone())),

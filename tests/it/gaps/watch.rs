@@ -246,7 +246,7 @@ async fn a_downtime_is_seen_at_the_next_start(database: Database) {
 
     scene.goes_on(&next, 180).await;
     assert_eq!(scene.told().await, [(Missed::Downtime, 1, true)]);
-    assert_eq!(scene.reconciles().await[0].scope.since, Some(from));
+    assert_eq!(scene.reconciles().await[0].scope.since, Some(gaps[0].until));
 }
 
 async fn a_quick_restart_is_no_downtime(database: Database) {

@@ -143,7 +143,11 @@ async fn only_the_quiet_are_closed_and_all_of_them_begin_one_reconcile(database:
     }
     let begun = scene.reconcile().await.expect("it is due").kept;
     assert_eq!((begun.id, begun.cause), (new.id, Cause::Gap));
-    assert_eq!(begun.scope, scope(Some(at("09:05"))));
+    assert_eq!(
+        begun.scope,
+        scope(Some(at("09:30"))),
+        "what was heard after all of them speaks for its token"
+    );
     assert_eq!(scene.reconcile().await, None, "one for all");
 }
 
