@@ -15,8 +15,6 @@ use super::admin::AdminState;
 pub const ALIVE: &str = "mdes-receiver is alive\n";
 
 const READY_WITHIN: Duration = Duration::from_secs(2);
-/// Whoever asks sooner is told what the last one was: this is open to everybody, and takes a connection of receiving's.
-const KNOWN_FOR: Duration = Duration::from_millis(250);
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// `GET /livez`: 200 as long as this program answers at all.
@@ -37,23 +35,26 @@ pub async fn ready(State(state): State<AdminState>) -> (StatusCode, String) {
     }
 }
 
-/// Whether the store would keep something, as it said last. One asks it at a time, the others wait for that answer.
+/// Whether the store would keep something: asked by one at a time, whose answer is that of all who asked before it began.
+/// This is open to everybody, and takes a connection of receiving's.
 #[derive(Default)]
 pub struct Readiness(tokio::sync::Mutex<Option<(Instant, Result<(), String>)>>);
 
 impl Readiness {
     async fn of(&self, state: &AdminState) -> Result<(), String> {
+        let asked = Instant::now();
         let mut known = self.0.lock().await;
-        if let Some((at, known)) = &*known
-            && at.elapsed() < KNOWN_FOR
+        if let Some((began, known)) = &*known
+            && *began >= asked
         {
             return known.clone();
         }
+        let began = Instant::now();
         let ready = match tokio::time::timeout(READY_WITHIN, state.store.ready()).await {
             Ok(ready) => ready.map_err(|error| error.to_string()),
             Err(_) => Err(format!("the store did not answer within {} s", READY_WITHIN.as_secs())),
         };
-        *known = Some((Instant::now(), ready.clone()));
+        *known = Some((began, ready.clone()));
         ready
     }
 }
