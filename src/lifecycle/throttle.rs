@@ -1,7 +1,7 @@
 //! So many calls a second to one service and no more, whoever calls it: one after the other, each in its place.
 //!
 //! A place in the line is worth waiting for only so long, and for a command longer than for a question: questions never
-//! stand more than [`QUESTION_WAITS_MAX`] deep before a command, however many there are.
+//! stand more than `QUESTION_WAITS_MAX` deep before a command, however many there are.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Times in which a notification may have been missed: what the doors gathered goes to disk, somebody says that we are
 //! here, and what has been quiet for long enough is closed and asked after.
 //!
-//! What is gathered and not yet on disk is lost in a crash: at most [`LOOK_EVERY`] of it, and if nobody is back within
-//! [`AWAY`], the downtime stands for it.
+//! What is gathered and not yet on disk is lost in a crash: at most `LOOK_EVERY` of it, and if nobody is back within
+//! `AWAY`, the downtime stands for it.
 
 use std::sync::Arc;
 use std::time::Duration;
