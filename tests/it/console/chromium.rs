@@ -20,6 +20,7 @@ async fn a_person_walks_through_the_console_in_chromium() {
         .with(&shop.destination("shop", ""))
         .open()
         .await;
+    world.ready().await;
     say(&world, "DM4MMC0001", "ACTIVE", "2026-11-20T10:00:00Z").await;
     say(&world, "DM4MMC0001", "SUSPENDED", "2026-11-21T10:00:00Z").await;
     let token = bearer(&world, "ana", Role::Operator, time::Duration::HOUR).await;

@@ -110,6 +110,7 @@ async fn what_needs_a_person_stands_first(database: Database) {
 async fn a_destination_is_paused_with_a_reason_and_resumed(database: Database) {
     let shop = crate::world::Merchant::content().await;
     let world = Desk::over(database).with(&shop.destination("shop", "")).open().await;
+    world.ready().await;
     let ana = Browser::of(&world, "ana", Role::Operator).await;
     let page = "/console/destinations";
     let pause = "/console/destinations/shop/pause";
