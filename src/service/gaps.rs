@@ -18,6 +18,7 @@ use crate::clock::{Clock, new_id};
 use crate::config::settings::Lifecycle;
 use crate::domain::id::{GapId, Namespace, ReconcileId};
 use crate::domain::missed::Missed;
+use crate::lifecycle::reconcile::after_a_gap;
 use crate::store::asking::{Cause, KeptGap, Miss, NewReconcile, Scope};
 use crate::store::{Error, Memory, SharedAsking};
 use crate::telemetry::{Gathered, Metrics, Misses};
@@ -209,7 +210,8 @@ impl Gaps {
         }
         let closed = self.asking.close_gaps(now - QUIET, reconcile.as_ref()).await?;
         closed.iter().for_each(|gap| self.tell_closed(gap));
-        if let Some(since) = closed.iter().map(|gap| gap.from).min() {
+        // What was heard within a gap may be older than what was missed.
+        if let Some(since) = closed.iter().map(|gap| gap.until).max() {
             self.tell_what_follows(rfc3339(since));
         }
         Ok(())
@@ -219,16 +221,11 @@ impl Gaps {
         let After::Reconcile(namespaces) = &self.after else {
             return None;
         };
-        Some(NewReconcile {
-            id: ReconcileId(new_id(now)),
-            cause: Cause::Gap,
-            asked_by: Cause::Gap.as_str().to_owned(),
-            scope: Scope {
-                namespaces: namespaces.clone(),
-                since: None, // the store knows when the earliest of them began
-            },
-            dry_run: false,
-        })
+        let scope = Scope {
+            namespaces: namespaces.clone(),
+            since: None, // the store knows when the last of them ended
+        };
+        Some(after_a_gap(ReconcileId(new_id(now)), scope))
     }
 
     /// One after the other, and not too soon: gaps that have ended wait, and go together.
