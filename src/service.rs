@@ -109,7 +109,7 @@ impl Service {
             tokio::spawn(listener.serve(Security::Tls(door.clone()), callback, stop.clone())),
             tokio::spawn(admin_listener.serve(security(admin_tls.as_ref()), admin, stop.clone())),
         ];
-        doors.extend(ear.map(|ear| ear.serve(&inbox, &clock, &metrics, &stop)));
+        doors.extend(ear.map(|ear| ear.serve(&inbox, &clock, &metrics, &misses, &stop)));
         let (new_keys, span) = (Arc::new(Notify::new()), [&there, &stop]);
         let mut workers = deliver::start(&settings, &destinations, &inbox, &outbox, &clock, &metrics, span);
         services.start(&with(&settings, &inbox, &memory, &clock, &metrics), span, &mut workers);

@@ -17,12 +17,13 @@ use bytes::Bytes;
 use super::body::{Collected, Room, collect};
 use crate::clock::Clock;
 use crate::config::settings::{Limits, TokenExCallbacks};
-use crate::domain::id::QuarantineId;
+use crate::domain::id::{Namespace, QuarantineId};
 use crate::domain::masked::masked;
+use crate::domain::missed::Missed;
 use crate::domain::peer::Peer;
 use crate::inbox::{Arrival, Inbox, Receipt, STORE_REFUSED, Unheeded};
 use crate::net::peer::Address;
-use crate::telemetry::{Flood, Metrics};
+use crate::telemetry::{Flood, Metrics, Misses};
 
 /// What the paths end with; both take both.
 const PLACES: [&str; 2] = ["state", "card"];
@@ -37,6 +38,7 @@ pub struct Callbacks {
     room: Room,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
+    misses: Misses,
     strangers: Mutex<Flood>,
     newcomers: Mutex<Flood>,
 }
@@ -49,6 +51,7 @@ impl Callbacks {
         limits: Limits,
         clock: Arc<dyn Clock>,
         metrics: Metrics,
+        misses: Misses,
     ) -> Self {
         let flood = || Mutex::new(Flood::new(clock.now()));
         Callbacks {
@@ -61,6 +64,7 @@ impl Callbacks {
             room: Room::new(),
             clock,
             metrics,
+            misses,
         }
     }
 
@@ -242,6 +246,15 @@ async fn notify(
     };
     let said = tokio::time::timeout(callbacks.limits.answer, work).await;
     let said = said.unwrap_or_else(|_| Said::Unavailable("no commit in time".to_owned()));
+    if matches!(said, Said::TooMany | Said::Unavailable(_)) {
+        let misses = &callbacks.misses;
+        misses.note(
+            Missed::Unavailable,
+            Namespace::TokenEx.as_str(),
+            "unavailable",
+            received_at,
+        );
+    }
     callbacks.tell(&said, address, started);
     callbacks.respond(&said)
 }

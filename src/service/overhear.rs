@@ -13,7 +13,7 @@ use crate::http::tokenex_callbacks::Callbacks;
 use crate::inbox::Inbox;
 use crate::net::listener::{Listener, Security};
 use crate::net::tls::ServerTls;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Misses};
 
 /// One sender, who needs few connections; a notification has less than a thousand bytes.
 const CONNECTIONS_MAX: usize = 64;
@@ -69,6 +69,7 @@ impl Ear {
         inbox: &Arc<Inbox>,
         clock: &Arc<dyn Clock>,
         metrics: &Metrics,
+        misses: &Misses,
         stop: &CancellationToken,
     ) -> JoinHandle<()> {
         let callbacks = Callbacks::new(
@@ -77,6 +78,7 @@ impl Ear {
             self.limits,
             clock.clone(),
             metrics.clone(),
+            misses.clone(),
         );
         let security = Security::ServerTls(self.tls);
         tokio::spawn(self.listener.serve(security, callbacks.router(), stop.clone()))

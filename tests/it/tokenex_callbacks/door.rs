@@ -4,12 +4,16 @@ use bytes::Bytes;
 use sqlx::{Connection, SqliteConnection};
 use tokio::task::JoinSet;
 
+use mdes_receiver::domain::missed::Missed;
 use mdes_receiver::domain::peer::Peer;
 use mdes_receiver::inbox::{Arrival, Unheeded};
+use mdes_receiver::store::Asking as _;
+use mdes_receiver::store::asking::KeptGap;
 use serde_json::json;
 use time::OffsetDateTime;
 
 use super::{Ear, SECRET, change, desk, millis};
+use crate::api::caller::memory;
 use crate::store::primary::Gate;
 use crate::support::{self, Database};
 use crate::world::World;
@@ -155,4 +159,11 @@ async fn while_its_postgres_is_away_it_says_when_to_come_back() {
     gate.open_again().await;
     World::ready(&ear.0).await;
     assert_eq!(ear.posted("state", suspended()).await.status, 200);
+    ear.0.service.gaps().look().await.expect("the store is back");
+    let gaps = memory(&ear.0).await.gaps(None, 10).await.expect("the store answers");
+    let missed = |gap: &KeptGap| (gap.missed, gap.peer.clone(), gap.count);
+    assert_eq!(
+        gaps.iter().map(missed).collect::<Vec<_>>(),
+        [(Missed::Unavailable, "tokenex".to_owned(), 2)]
+    );
 }
