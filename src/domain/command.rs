@@ -20,7 +20,7 @@ use time::OffsetDateTime;
 
 pub use self::after::{Because, Heard, Next, Then};
 pub use self::pace::Rules;
-use super::id::{CommandId, TokenReference};
+use super::id::{CommandId, Namespace, TokenReference};
 use super::masked::masked;
 use super::status::Status;
 
@@ -142,6 +142,20 @@ pub struct Order {
     pub reason: Option<String>,
     /// Send it even if it cannot work.
     pub forced: bool,
+}
+
+impl Order {
+    /// The token, as a token of the service's own: a link may have found it.
+    pub fn named(&self) -> TokenReference {
+        let namespace = match self.through {
+            Service::Mdes => Namespace::Mdes,
+            Service::TokenEx => Namespace::TokenEx,
+        };
+        TokenReference {
+            namespace,
+            reference: self.target.token.clone(),
+        }
+    }
 }
 
 /// Where a command stands.

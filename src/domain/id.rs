@@ -58,12 +58,21 @@ impl TokenReference {
     }
 }
 
-/// TokenEx's token may look like a card's number.
+impl TokenReference {
+    /// As people are shown it: TokenEx's token may look like a card's number.
+    pub fn shown(&self) -> String {
+        match self.namespace {
+            Namespace::Mdes => self.reference.clone(),
+            Namespace::TokenEx => masked(&self.reference),
+        }
+    }
+}
+
 impl fmt::Debug for TokenReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.namespace {
-            Namespace::Mdes => f.debug_tuple("Mdes").field(&self.reference).finish(),
-            Namespace::TokenEx => f.debug_tuple("TokenEx").field(&masked(&self.reference)).finish(),
+            Namespace::Mdes => f.debug_tuple("Mdes").field(&self.shown()).finish(),
+            Namespace::TokenEx => f.debug_tuple("TokenEx").field(&self.shown()).finish(),
         }
     }
 }

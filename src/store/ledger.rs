@@ -14,9 +14,9 @@ use uuid::Uuid;
 
 use super::roster::Role;
 use super::{Error, Memory};
-use crate::domain::command::{Order, Service};
-use crate::domain::id::{Namespace, TokenReference};
-use crate::domain::masked::{masked, without_numbers};
+use crate::domain::command::Order;
+use crate::domain::id::TokenReference;
+use crate::domain::masked::without_numbers;
 
 /// The outcome of an act that is more than one transaction, before its first.
 pub const BEGUN: &str = "begun";
@@ -82,14 +82,7 @@ impl Deed {
 
     /// A command: its token, and, where the service knows it by another name, that one too.
     pub fn on_order(what: &'static str, order: &Order) -> Self {
-        let namespace = match order.through {
-            Service::Mdes => Namespace::Mdes,
-            Service::TokenEx => Namespace::TokenEx,
-        };
-        let target = TokenReference {
-            namespace,
-            reference: order.target.token.clone(),
-        };
+        let target = order.named();
         let also = (target != order.token).then_some(&target);
         Deed::on_tokens(what, std::iter::once(&order.token).chain(also))
     }
@@ -108,10 +101,7 @@ impl Deed {
 
 /// A token as an entry names it. TokenEx's name for a token may look like a card's number.
 pub fn named(token: &TokenReference) -> String {
-    let reference = match token.namespace {
-        Namespace::Mdes => without_numbers(&token.reference),
-        Namespace::TokenEx => masked(&token.reference),
-    };
+    let reference = without_numbers(&token.shown());
     format!("{}:{reference}", token.namespace.as_str())
 }
 

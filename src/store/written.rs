@@ -35,6 +35,25 @@ pub struct Unfit {
     pub why: String,
 }
 
+/// Why something is done: at most so many characters.
+pub const REASON_CHARS_MAX: usize = 500;
+
+/// Why, in a few words of a person: one line.
+pub fn reason(given: &str) -> Result<&str, Unfit> {
+    let reason = given.trim();
+    if reason.is_empty() {
+        return Err(unfit(
+            "reason",
+            "is missing: say why, for whoever looks at it next year",
+        ));
+    }
+    if reason.chars().count() > REASON_CHARS_MAX || reason.chars().any(char::is_control) {
+        let why = format!("must be one line of at most {REASON_CHARS_MAX} characters");
+        return Err(unfit("reason", &why));
+    }
+    Ok(reason)
+}
+
 impl Written {
     /// The registration, if all of it can be taken.
     pub fn checked(self) -> Result<NewRegistration, Unfit> {

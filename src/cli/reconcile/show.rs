@@ -6,21 +6,12 @@ use serde_json::json;
 
 use crate::cli::NOT_WELL;
 use crate::cli::output::{self, dash, pairs, table, time};
-use crate::domain::id::{Namespace, ReconcileId, TokenReference};
-use crate::domain::masked::masked;
+use crate::domain::id::ReconcileId;
 use crate::domain::status::Status;
 use crate::store::asking::{Found, KeptReconcile};
 use crate::store::{Asking as _, Memory};
 
 const PAGE: u32 = 1_000;
-
-/// TokenEx's token may look like a card's number.
-fn name(token: &TokenReference) -> String {
-    match token.namespace {
-        Namespace::Mdes => token.reference.clone(),
-        Namespace::TokenEx => masked(&token.reference),
-    }
-}
 
 pub(super) async fn list(memory: &Memory, as_json: bool) -> anyhow::Result<ExitCode> {
     let all = memory.reconciles(None, PAGE).await?;
@@ -111,7 +102,7 @@ fn findings(found: &[Found]) -> String {
     let status = |status: &Option<Status>| status.as_ref().map_or_else(dash, Status::to_string);
     let row = |one: &Found| {
         [
-            name(&one.token),
+            one.token.shown(),
             one.finding.as_str().replace('_', " "),
             status(&one.held),
             status(&one.seen),
@@ -165,7 +156,7 @@ pub(super) async fn questions(memory: &Memory, as_json: bool) -> anyhow::Result<
         .map(|question| {
             let doubts: Vec<&str> = question.doubts.iter().map(|doubt| doubt.sentence()).collect();
             [
-                name(&question.token),
+                question.token.shown(),
                 doubts.join("; "),
                 question.asks.to_string(),
                 if question.given_up {

@@ -3,8 +3,6 @@
 use serde_json::Value;
 
 use crate::cli::output::{dash, escaped, pairs, table, time};
-use crate::domain::id::Namespace;
-use crate::domain::masked::masked;
 use crate::domain::status::Status;
 use crate::domain::token::{Change, Token};
 use crate::store::joined::Joined;
@@ -80,10 +78,7 @@ fn joined(links: &[Joined]) -> String {
         let authority = if joined.is_authority { "its word counts" } else { "" };
         [
             joined.other.namespace.as_str().to_owned(),
-            match joined.other.namespace {
-                Namespace::Mdes => joined.other.to_string(),
-                Namespace::TokenEx => masked(&joined.other.reference),
-            },
+            joined.other.shown(),
             status(joined.status.as_ref()),
             provisional.to_owned(),
             authority.to_owned(),

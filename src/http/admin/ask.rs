@@ -17,11 +17,11 @@ use crate::http::body::{Collected, collect};
 use crate::net::peer::Address;
 use crate::store::ledger::Hand;
 use crate::store::roster::Operator;
+use crate::store::written;
 
 /// How much of a parser's words are passed on: they may quote what was sent.
 const SHOWN_CHARS_MAX: usize = 200;
 const REASON: HeaderName = HeaderName::from_static("x-reason");
-pub(super) const REASON_CHARS_MAX: usize = 500;
 /// Of a value in the query.
 pub(super) const TEXT_CHARS_MAX: usize = 256;
 /// Of a cursor, or a list.
@@ -146,19 +146,9 @@ impl Doing {
 }
 
 /// Why, in a few words of a person.
-pub(super) fn reason(given: Option<&str>) -> Result<&str, Problem> {
-    let reason = given.map(str::trim).unwrap_or_default();
-    if reason.is_empty() {
-        return Err(Problem::unfit(
-            "reason",
-            "is missing: say why, for whoever looks at it next year",
-        ));
-    }
-    if reason.chars().count() > REASON_CHARS_MAX || reason.chars().any(char::is_control) {
-        let why = format!("must be one line of at most {REASON_CHARS_MAX} characters");
-        return Err(Problem::unfit("reason", why));
-    }
-    Ok(reason)
+fn reason(given: Option<&str>) -> Result<&str, Problem> {
+    let reason = written::reason(given.unwrap_or_default());
+    reason.map_err(|unfit| Problem::unfit(unfit.field, unfit.why))
 }
 
 /// The body, read; none is an object without fields.

@@ -10,9 +10,10 @@ use axum::routing::{MethodRouter, on};
 use serde_json::{Value, json};
 
 use super::admit::{Door, allow};
-use super::ask::{CURSOR_CHARS_MAX, REASON_CHARS_MAX, TEXT_CHARS_MAX};
+use super::ask::{CURSOR_CHARS_MAX, TEXT_CHARS_MAX};
 use super::v1::SharedApi;
 use crate::store::roster::Right;
+use crate::store::written::REASON_CHARS_MAX;
 
 pub(super) use axum::routing::MethodFilter;
 

@@ -16,9 +16,8 @@ use crate::lifecycle::ordering::{self, Written};
 use crate::store::desk::{Approved, Desk as _, Ordered};
 use crate::store::ledger::{BEGUN, Deed};
 use crate::store::outbox::{DeliveryFilter, Outbox as _};
+use crate::store::written::reason;
 use crate::store::{Resolution, Store as _};
-
-const REASON_CHARS_MAX: usize = 500;
 
 #[derive(Deserialize)]
 pub(super) struct Wish {
@@ -206,18 +205,6 @@ pub(super) async fn resolve(
         return Err(Failure::conflict("It was resolved before."));
     }
     Ok(Redirect::to(&format!("/console/quarantine/{id}?said=resolved")))
-}
-
-/// Why, in a few words of a person.
-fn reason(given: &str) -> Result<&str, Failure> {
-    let given = given.trim();
-    let fits = (1..=REASON_CHARS_MAX).contains(&given.chars().count()) && !given.chars().any(char::is_control);
-    match fits {
-        true => Ok(given),
-        false => Err(Failure::unfit(format!(
-            "Say why, in one line of at most {REASON_CHARS_MAX} characters."
-        ))),
-    }
 }
 
 impl From<ordering::Refused> for Failure {

@@ -8,9 +8,10 @@ use time::OffsetDateTime;
 
 use super::page::{Failure, page};
 use super::session::Visitor;
+use super::shown::Said;
 use super::{SharedConsole, shown};
-use crate::domain::command::{Order, Service, Stage};
-use crate::domain::id::{CommandId, Namespace, TokenReference};
+use crate::domain::command::{Order, Stage};
+use crate::domain::id::CommandId;
 use crate::store::desk::{CommandFilter, KeptCommand, Step};
 
 const PAGE: u32 = 50;
@@ -113,13 +114,6 @@ fn older(asked: &Asked, commands: &[KeptCommand]) -> Markup {
     html! { p.pages { a href=(path) rel="next" { "Older" } } }
 }
 
-#[derive(Deserialize)]
-#[serde(default)]
-#[derive(Default)]
-pub(super) struct Said {
-    said: Option<String>,
-}
-
 /// `GET /console/commands/{id}`.
 pub(super) async fn show(
     State(console): State<SharedConsole>,
@@ -132,7 +126,7 @@ pub(super) async fn show(
     let steps = console.state.desk.steps(id).await?;
     let now = console.now();
     let content = html! {
-        (shown::said(said.said.as_deref(), None))
+        (said.shown())
         div data-live {
             h1 { (kept.command.order.action.as_str()) " " (stage(&kept)) }
             (facts(&kept, now))
@@ -169,16 +163,8 @@ fn facts(kept: &KeptCommand, now: OffsetDateTime) -> Markup {
 
 /// What the service is told: a link may have found it.
 fn target(order: &Order) -> Markup {
-    let namespace = match order.through {
-        Service::Mdes => Namespace::Mdes,
-        Service::TokenEx => Namespace::TokenEx,
-    };
-    let token = TokenReference {
-        namespace,
-        reference: order.target.token.clone(),
-    };
     html! {
-        (shown::token(&token))
+        (shown::token(&order.named()))
         @if let Some(id) = &order.target.reference_id { " " code { (id) } }
     }
 }

@@ -3,20 +3,13 @@
 use axum::extract::{Query, State};
 use axum::response::Html;
 use maud::{Markup, html};
-use serde::Deserialize;
 use time::OffsetDateTime;
 
 use super::page::{Failure, page};
 use super::session::Visitor;
+use super::shown::Said;
 use super::{Console, SharedConsole, shown};
 use crate::store::outbox::KeptDestination;
-
-#[derive(Deserialize)]
-#[serde(default)]
-#[derive(Default)]
-pub(super) struct Said {
-    said: Option<String>,
-}
 
 /// `GET /console/destinations`.
 pub(super) async fn list(
@@ -28,7 +21,7 @@ pub(super) async fn list(
     let now = console.now();
     let content = html! {
         h1 { "Destinations" }
-        (shown::said(said.said.as_deref(), None))
+        (said.shown())
         div.cards data-live {
             @for one in &destinations { (card(&console, &visitor, one, now)) }
             @if destinations.is_empty() { p { "None. `[[destinations]]` in the configuration adds one; docs/destinations.md has examples." } }

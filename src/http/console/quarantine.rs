@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use super::page::{Failure, page};
 use super::session::Visitor;
+use super::shown::Said;
 use super::{SharedConsole, shown};
 use crate::domain::id::QuarantineId;
 use crate::store::{KeptQuarantine, QuarantineFilter};
@@ -86,13 +87,6 @@ fn next(asked: &Asked, entries: &[KeptQuarantine]) -> Markup {
     html! { p.pages { a href=(path) rel="next" { "Later" } } }
 }
 
-#[derive(Deserialize)]
-#[serde(default)]
-#[derive(Default)]
-pub(super) struct Said {
-    said: Option<String>,
-}
-
 /// `GET /console/quarantine/{id}`.
 pub(super) async fn show(
     State(console): State<SharedConsole>,
@@ -109,7 +103,7 @@ pub(super) async fn show(
         .ok_or_else(Failure::not_found)?;
     let now = console.now();
     let content = html! {
-        (shown::said(said.said.as_deref(), None))
+        (said.shown())
         h1 { (entry.reason) " " (state(&entry)) }
         p { (entry.detail) }
         dl.facts {

@@ -12,6 +12,7 @@ use time::format_description::well_known::Rfc3339;
 use super::form::Acting;
 use super::page::{Failure, page};
 use super::session::Visitor;
+use super::shown::Said;
 use super::{SharedConsole, shown};
 use crate::clock::new_id;
 use crate::domain::id::ReconcileId;
@@ -26,13 +27,6 @@ const PLACE: &str = "/console/reconciles";
 const SHOWN: u32 = 50;
 const FOUND: u32 = 200;
 
-#[derive(Deserialize)]
-#[serde(default)]
-#[derive(Default)]
-pub(super) struct Said {
-    said: Option<String>,
-}
-
 /// `GET /console/reconciles`.
 pub(super) async fn list(
     State(console): State<SharedConsole>,
@@ -46,7 +40,7 @@ pub(super) async fn list(
     let now = console.now();
     let content = html! {
         h1 { "Reconcile" }
-        (shown::said(said.said.as_deref(), None))
+        (said.shown())
         @if visitor.acts() { (wish(&visitor)) }
         div data-live {
             (all(&reconciles, now))
@@ -173,7 +167,7 @@ pub(super) async fn show(
     let found = console.state.asking.findings(id, None, FOUND).await?;
     let now = console.now();
     let content = html! {
-        (shown::said(said.said.as_deref(), None))
+        (said.shown())
         div data-live {
             h1 { "Reconcile " (state(&kept)) }
             (progress(&kept))

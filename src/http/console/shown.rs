@@ -1,14 +1,14 @@
 //! How things look, wherever they stand.
 
 use maud::{Markup, html};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
 use time::macros::format_description;
 use time::{Duration, OffsetDateTime, UtcOffset};
 
 use crate::domain::event::Advice;
 use crate::domain::id::{Namespace, TokenReference};
-use crate::domain::masked::masked;
 use crate::domain::status::Status;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// When, in UTC, with how long ago that is.
 pub(super) fn at(at: OffsetDateTime, now: OffsetDateTime) -> Markup {
@@ -57,15 +57,19 @@ pub(super) fn or_dash(text: Option<&str>) -> Markup {
 
 /// A token's status: a word in a colour, never a colour alone.
 pub(super) fn status(status: Option<&Status>) -> Markup {
-    let class = match status {
+    html! { span class=(format!("badge {}", status_class(status))) { (status.map_or("unheard", Status::as_str)) } }
+}
+
+/// How a token's status is coloured.
+pub(super) fn status_class(status: Option<&Status>) -> &'static str {
+    match status {
         None => "none",
         Some(Status::Active) => "good",
         Some(Status::Inactive) => "idle",
         Some(Status::Suspended) => "warn",
         Some(Status::Deactivated) => "dead",
         Some(Status::Unknown(_)) => "odd",
-    };
-    html! { span class=(format!("badge {class}")) { (status.map_or("unheard", Status::as_str)) } }
+    }
 }
 
 /// Any other word of a state.
@@ -85,18 +89,10 @@ pub(super) fn advice(status: Option<&Status>) -> &'static str {
     }
 }
 
-/// A token's name; TokenEx's may look like a card's number.
-pub(super) fn name(token: &TokenReference) -> String {
-    match token.namespace {
-        Namespace::Mdes => token.reference.clone(),
-        Namespace::TokenEx => masked(&token.reference),
-    }
-}
-
 /// A token, as a way to its page.
 pub(super) fn token(token: &TokenReference) -> Markup {
     html! {
-        a.token href=(token_path(token)) { (name(token)) }
+        a.token href=(token_path(token)) { (token.shown()) }
         @if token.namespace == Namespace::TokenEx { " " span.muted { "TokenEx" } }
     }
 }
@@ -104,6 +100,19 @@ pub(super) fn token(token: &TokenReference) -> Markup {
 pub(super) fn token_path(token: &TokenReference) -> String {
     let reference = utf8_percent_encode(&token.reference, NON_ALPHANUMERIC);
     format!("/console/tokens/{}/{reference}", token.namespace.as_str())
+}
+
+/// The word that a form's act sends its page back with.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Said {
+    said: Option<String>,
+}
+
+impl Said {
+    pub(super) fn shown(&self) -> Markup {
+        said(self.said.as_deref(), None)
+    }
 }
 
 /// What a form's act did, by the word that its redirect carries.

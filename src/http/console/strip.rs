@@ -30,7 +30,7 @@ pub(super) fn strip(transitions: &[Transition], now: OffsetDateTime) -> Markup {
             svg viewBox=(format!("0 0 {WIDTH} 20")) preserveAspectRatio="none" role="img" aria-label=(words.join("; ")) {
                 @for (stretch, words) in stretches.iter().zip(&words) {
                     @let (from, until) = (place(stretch.from), place(stretch.until));
-                    rect class=(class(stretch.status)) x=(from) y="0" width=((until - from).max(2)) height="20" {
+                    rect class=(shown::status_class(stretch.status)) x=(from) y="0" width=((until - from).max(2)) height="20" {
                         title { (words) }
                     }
                 }
@@ -65,16 +65,5 @@ impl Stretch<'_> {
     fn words(&self) -> String {
         let status = self.status.map_or("unheard", Status::as_str);
         format!("{status} for {}", shown::long(self.until - self.from))
-    }
-}
-
-fn class(status: Option<&Status>) -> &'static str {
-    match status {
-        None => "none",
-        Some(Status::Active) => "good",
-        Some(Status::Inactive) => "idle",
-        Some(Status::Suspended) => "warn",
-        Some(Status::Deactivated) => "dead",
-        Some(Status::Unknown(_)) => "odd",
     }
 }

@@ -3,12 +3,12 @@
 use axum::extract::{Path, Query, State};
 use axum::response::Html;
 use maud::{Markup, html};
-use serde::Deserialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::page::{Failure, page};
 use super::session::Visitor;
+use super::shown::Said;
 use super::{SharedConsole, shown, strip, timeline};
 use crate::domain::id::{Namespace, TokenReference};
 use crate::domain::status::Status;
@@ -18,13 +18,6 @@ use crate::store::outbox::Standing;
 
 /// Changes that the strip is drawn from: the newest.
 const CHANGES_MAX: u64 = 1_000;
-
-#[derive(Deserialize)]
-#[serde(default)]
-#[derive(Default)]
-pub(super) struct Said {
-    said: Option<String>,
-}
 
 /// `GET /console/tokens/{namespace}/{reference}`.
 pub(super) async fn show(
@@ -44,9 +37,9 @@ pub(super) async fn show(
     let links = console.state.desk.links_of(&token).await?;
     let timeline = timeline::of(&console, &token, &transitions).await?;
     let now = console.now();
-    let title = format!("Token {}", shown::name(&token));
+    let title = format!("Token {}", token.shown());
     let content = html! {
-        (shown::said(said.said.as_deref(), None))
+        (said.shown())
         div data-live {
             (head(&standing))
             (strip::strip(&transitions, now))
@@ -88,7 +81,7 @@ async fn standing(console: &SharedConsole, token: &TokenReference) -> Result<Sta
 fn head(standing: &Standing) -> Markup {
     let token = &standing.token;
     html! {
-        h1.token { (shown::name(&token.reference)) " " (shown::status(token.status())) }
+        h1.token { (token.reference.shown()) " " (shown::status(token.status())) }
         p.advice { (shown::advice(token.status())) }
         @for doubt in token.doubts() {
             p.doubt { (shown::badge("provisional", "odd")) " " (doubt.sentence()) }

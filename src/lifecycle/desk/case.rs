@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::Office;
-use super::held::{Held, is_one_of_several, named};
+use super::held::{Held, is_one_of_several};
 use super::told::told;
 use crate::domain::command::{Because, Command, Heard, Next, Order, Seen, Service, Stage, Then};
 use crate::domain::id::TokenReference;
@@ -260,7 +260,7 @@ impl Case {
         };
         let answer = Learned {
             service: order.through,
-            token: named(order),
+            token: order.named(),
             body,
             asked_at_sequence,
             reconciles: false,

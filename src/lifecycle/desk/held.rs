@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::Office;
-use crate::domain::command::{Order, Service};
+use crate::domain::command::Order;
 use crate::domain::id::{Namespace, TokenReference};
 use crate::store;
 
@@ -23,7 +23,7 @@ impl Held {
     /// What we hold of the token, by the service's name for it, the asker's, and those that links join to it. The name
     /// that several network tokens share is none of theirs.
     pub(super) async fn of(office: &Office, order: &Order) -> Result<Self, store::Error> {
-        let name = named(order);
+        let name = order.named();
         let mut names: Vec<TokenReference> = Vec::new();
         let links = office.desk.links_of(&order.token).await?;
         let is_meant = |reference_id: &Option<String>| {
@@ -55,16 +55,4 @@ impl Held {
 /// It is about one of several network tokens of a TokenEx token: by the TokenEx token's name alone nobody knows of which.
 pub(super) fn is_one_of_several(order: &Order) -> bool {
     order.target.reference_id.is_some()
-}
-
-/// The token as the service names it.
-pub(super) fn named(order: &Order) -> TokenReference {
-    let namespace = match order.through {
-        Service::Mdes => Namespace::Mdes,
-        Service::TokenEx => Namespace::TokenEx,
-    };
-    TokenReference {
-        namespace,
-        reference: order.target.token.clone(),
-    }
 }

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{Shape, body, of, says, words, yes_or_no};
 use crate::domain::event::EventType;
-use crate::http::admin::ask::REASON_CHARS_MAX;
 use crate::http::admin::route::NAME;
+use crate::store::written::REASON_CHARS_MAX;
 
 /// No control character, and no space at either end; an empty text says as little as none.
 const PLAIN: &str =
