@@ -106,7 +106,9 @@ impl Art {
             return Ok(medium);
         }
         if self.assets.holds_asset(Namespace::Mdes, id).await? {
-            return Err(NoArt::Unknown);
+            // It may have come since we looked.
+            let medium = self.assets.medium(Namespace::Mdes, id, place).await?;
+            return medium.ok_or(NoArt::Unknown);
         }
         let waits = self.places.clone().try_acquire_owned().map_err(|_| NoArt::Busy)?;
         let (art, wanted) = (self.clone(), id.to_owned());
