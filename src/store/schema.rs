@@ -65,6 +65,14 @@ const STEPS: &[(i64, &str, Sql)] = &[
             sqlite: include_str!("../../migrations/sqlite/0006_console.sql"),
         },
     ),
+    (
+        7,
+        "tend",
+        Sql {
+            postgres: include_str!("../../migrations/postgres/0007_tend.sql"),
+            sqlite: include_str!("../../migrations/sqlite/0007_tend.sql"),
+        },
+    ),
 ];
 
 static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(|sql| sql.postgres));
