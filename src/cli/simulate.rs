@@ -1,16 +1,11 @@
 //! `simulate`: plays Mastercard against any receiver, one scenario after the other or as a load.
 
-use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use anyhow::Context;
 use time::OffsetDateTime;
 
-use crate::simulator::load::{self, Plan, Report};
 use crate::simulator::pki::Authority;
 use crate::simulator::play::{Mastercard, Played};
 use crate::simulator::seal::Sealer;
@@ -19,6 +14,7 @@ use crate::simulator::set::Edit;
 use crate::simulator::story::Story;
 
 mod args;
+mod load;
 pub(super) mod services;
 pub(super) mod show;
 
@@ -40,8 +36,8 @@ pub async fn run(args: &Args, now: OffsetDateTime) -> anyhow::Result<ExitCode> {
     if !args.json {
         eprintln!("to {}, seed {seed}", sender.target());
     }
-    let passed = match args.load {
-        Some(requests) => args.run_load(requests as usize, sender, sealer, seed, now).await?,
+    let passed = match args.load.plan()? {
+        Some(plan) => args.load.run(plan, sender, sealer, (seed, now), args.json).await?,
         None => args.run_scenarios(sender, sealer, &mut Story::new(seed, now)).await?,
     };
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -91,53 +87,10 @@ impl Args {
         })
     }
 
-    async fn run_load(
-        &self,
-        requests: usize,
-        sender: Sender,
-        sealer: Sealer,
-        seed: u64,
-        now: OffsetDateTime,
-    ) -> anyhow::Result<bool> {
-        let plan = Plan {
-            requests,
-            connections: self.connections as usize,
-            tokens: self.tokens as usize,
-            deadline: Duration::from_secs(self.load_deadline),
-            rate: self.rate,
-        };
-        let told = std::io::stderr().is_terminal();
-        if told {
-            eprintln!("sealing {requests} bodies");
-        }
-        let sealing = tokio::task::spawn_blocking(move || load::sealed_bodies(&plan, &sealer, seed, now));
-        let bodies = sealing.await??;
-        let done = Arc::new(AtomicUsize::new(0));
-        let telling = told.then(|| tokio::spawn(tell_progress(Arc::clone(&done), requests)));
-        let report: Report = load::run(Arc::new(sender), bodies, &plan, done).await;
-        if let Some(telling) = telling {
-            telling.abort();
-        }
-        match self.json {
-            true => println!("{}", serde_json::to_string(&report)?),
-            false => print!("{}", show::report(&report, &plan)),
-        }
-        Ok(report.passed(&plan))
-    }
-
     fn shown(&self, played: &Played) -> String {
         match self.json {
             true => show::played_json(played),
             false => show::played(played),
         }
-    }
-}
-
-/// Until it is stopped.
-async fn tell_progress(done: Arc<AtomicUsize>, of: usize) {
-    let mut every = tokio::time::interval(Duration::from_secs(1));
-    loop {
-        every.tick().await;
-        eprintln!("{} of {of}", done.load(Ordering::Relaxed));
     }
 }

@@ -34,7 +34,7 @@ pub const REQUESTS_MAX: usize = 1_000_000;
 const FAILURES_MAX: u32 = 5;
 
 /// What is to be sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Plan {
     /// How many requests, at most [`REQUESTS_MAX`].
     pub requests: usize,
@@ -44,16 +44,28 @@ pub struct Plan {
     pub tokens: usize,
     /// When to stop in any case.
     pub deadline: Duration,
-    /// No more than so many a second, evenly; `None`: as fast as they are answered.
+    /// So many a second, each at its time: an answer is measured from when its request was due, so that a receiver that
+    /// stands still is charged for everything it kept waiting. `None`: as fast as they are answered.
     pub rate: Option<u32>,
+    /// Each request over a connection of its own, whose handshake is measured with it.
+    pub afresh: bool,
+}
+
+/// One request, ready to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// Its `requestId`.
+    pub request_id: String,
+    /// Its body.
+    pub body: Bytes,
 }
 
 /// All the bodies, in the order of their timestamps, sealed on every core. Blocks.
-pub fn sealed_bodies(plan: &Plan, sealer: &Sealer, seed: u64, now: OffsetDateTime) -> Result<Vec<Bytes>, SealError> {
+pub fn sealed_bodies(plan: &Plan, sealer: &Sealer, seed: u64, now: OffsetDateTime) -> Result<Vec<Sealed>, SealError> {
     let contents = contents(plan, seed, now);
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let share = contents.len().div_ceil(cores).max(1);
-    let sealed: Result<Vec<Vec<Bytes>>, SealError> = thread::scope(|scope| {
+    let sealed: Result<Vec<Vec<Sealed>>, SealError> = thread::scope(|scope| {
         let shares: Vec<_> = contents
             .chunks(share)
             .map(|share| scope.spawn(|| share.iter().map(|said| sealed_body(said, sealer)).collect()))
@@ -66,9 +78,12 @@ pub fn sealed_bodies(plan: &Plan, sealer: &Sealer, seed: u64, now: OffsetDateTim
     Ok(sealed?.concat())
 }
 
-fn sealed_body((request_id, content): &(String, Value), sealer: &Sealer) -> Result<Bytes, SealError> {
+fn sealed_body((request_id, content): &(String, Value), sealer: &Sealer) -> Result<Sealed, SealError> {
     let body = envelope(request_id, content.to_string().as_bytes(), sealer)?;
-    Ok(Bytes::from(body.to_string()))
+    Ok(Sealed {
+        request_id: request_id.clone(),
+        body: Bytes::from(body.to_string()),
+    })
 }
 
 /// Round after round over the tokens: active with its details, then suspended and active in turn.
@@ -103,92 +118,123 @@ fn statement(token: &Token, round: usize, at: &str) -> Value {
     said
 }
 
-/// Sends all bodies over the plan's connections. `done` counts the answers while it runs.
-pub async fn run(sender: Arc<Sender>, bodies: Vec<Bytes>, plan: &Plan, done: Arc<AtomicUsize>) -> Report {
+/// Sends all of them over the plan's connections. `done` counts the answers while it runs.
+pub async fn run(sender: Arc<Sender>, sealed: Vec<Sealed>, plan: &Plan, done: Arc<AtomicUsize>) -> Report {
     let stop_at = Instant::now() + plan.deadline;
     let mut opening = JoinSet::new();
-    for _ in 0..plan.connections.min(bodies.len()).max(1) {
-        let sender = Arc::clone(&sender);
-        opening.spawn(async move { sender.connect().await });
+    for _ in 0..plan.connections.min(sealed.len()).max(1) {
+        let (sender, afresh) = (Arc::clone(&sender), plan.afresh);
+        opening.spawn(async move {
+            match afresh {
+                true => None,
+                false => Some(sender.connect().await),
+            }
+        });
     }
     let opened = opening.join_all().await;
 
-    let (bodies, next) = (Arc::new(bodies), Arc::new(AtomicUsize::new(0)));
+    let (sealed, next) = (Arc::new(sealed), Arc::new(AtomicUsize::new(0)));
     let began = Instant::now();
     let mut workers = JoinSet::new();
     for connection in opened {
         let worker = Worker {
             sender: Arc::clone(&sender),
-            bodies: Arc::clone(&bodies),
+            sealed: Arc::clone(&sealed),
             next: Arc::clone(&next),
             done: Arc::clone(&done),
             stop_at,
             began,
             rate: plan.rate,
+            seen: Seen::default(),
         };
-        workers.spawn(worker.work(connection));
+        match connection {
+            Some(connection) => workers.spawn(worker.keep_alive(connection)),
+            None => workers.spawn(worker.begin_anew()),
+        };
     }
     let seen = workers.join_all().await;
-    let sent = next.load(Ordering::Relaxed).min(bodies.len());
+    let sent = next.load(Ordering::Relaxed).min(sealed.len());
     Report {
-        unsent: bodies.len() - sent,
+        unsent: sealed.len() - sent,
         ..report::report(seen, began.elapsed())
     }
 }
 
 struct Worker {
     sender: Arc<Sender>,
-    bodies: Arc<Vec<Bytes>>,
+    sealed: Arc<Vec<Sealed>>,
     next: Arc<AtomicUsize>,
     done: Arc<AtomicUsize>,
     stop_at: Instant,
     began: Instant,
     rate: Option<u32>,
+    seen: Seen,
 }
 
 impl Worker {
-    /// Until the turn of the request of that number has come.
-    async fn turn_of(&self, number: usize) {
-        if let Some(rate) = self.rate {
-            tokio::time::sleep_until(self.began + Duration::from_secs(1).mul_f64(number as f64 / f64::from(rate)))
-                .await;
+    /// The next request's number and its time: its turn at the plan's rate, or else now. `None` after the last.
+    async fn next(&self) -> Option<(usize, Instant)> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        if number >= self.sealed.len() {
+            return None;
         }
+        let Some(rate) = self.rate else {
+            return Some((number, Instant::now()));
+        };
+        let due = self.began + Duration::from_secs(1).mul_f64(number as f64 / f64::from(rate));
+        tokio::time::sleep_until(due).await;
+        Some((number, due))
     }
 
-    async fn work(self, mut connection: Result<Connection, SendError>) -> Seen {
-        let mut seen = Seen::default();
+    /// Over one connection, and another one when it ends.
+    async fn keep_alive(mut self, mut connection: Result<Connection, SendError>) -> Seen {
         let mut failures = 0;
         while failures < FAILURES_MAX && Instant::now() < self.stop_at {
             let mut open = match connection {
-                Ok(open) => open,
-                Err(error) => {
-                    seen.failed(&error);
+                Ok(open) if open.is_open() => open,
+                ended => {
+                    ended.err().iter().for_each(|error| self.seen.failed(error));
                     failures += 1;
                     connection = self.sender.connect().await;
                     continue;
                 }
             };
-            if !open.is_open() {
-                failures += 1;
-                connection = self.sender.connect().await;
-                continue;
-            }
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(body) = self.bodies.get(number) else {
+            let Some((number, due)) = self.next().await else {
                 break;
             };
-            self.turn_of(number).await;
-            connection = match open.send(body.clone()).await {
-                Ok(answer) => {
+            connection = match self.send(&mut open, number, due).await {
+                Ok(()) => {
                     failures = 0;
-                    seen.answered(answer.status, is_accepted(&answer), answer.took);
-                    self.done.fetch_add(1, Ordering::Relaxed);
                     Ok(open)
                 }
                 Err(error) => Err(error),
             };
         }
-        seen
+        self.seen
+    }
+
+    /// Each over a connection of its own.
+    async fn begin_anew(mut self) -> Seen {
+        while Instant::now() < self.stop_at {
+            let Some((number, due)) = self.next().await else {
+                break;
+            };
+            let sent = match self.sender.connect().await {
+                Ok(mut open) => self.send(&mut open, number, due).await,
+                Err(error) => Err(error),
+            };
+            sent.err().iter().for_each(|error| self.seen.failed(error));
+        }
+        self.seen
+    }
+
+    async fn send(&mut self, open: &mut Connection, number: usize, due: Instant) -> Result<(), SendError> {
+        let sealed = &self.sealed[number];
+        let answer = open.send(sealed.body.clone()).await?;
+        let accepted = is_accepted(&answer).then(|| sealed.request_id.clone());
+        self.seen.answered(answer.status, accepted, due.elapsed());
+        self.done.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -206,6 +252,7 @@ mod tests {
             tokens: 3,
             deadline: Duration::from_secs(1),
             rate: None,
+            afresh: false,
         };
         let said = contents(&plan, 1, datetime!(2026-11-22 12:00 UTC));
         let ids: BTreeSet<&String> = said.iter().map(|(id, _)| id).collect();

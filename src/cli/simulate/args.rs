@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use super::load::LoadArgs;
 use super::services::ServicesArgs;
-use crate::simulator::load;
 use crate::simulator::scenario::{self, Scenario};
 use crate::simulator::seal::{Aes, Fingerprint, Oaep, Sealer, Style};
 use crate::simulator::sender::{Deadlines, Http, Identity, Sender, Target};
@@ -22,7 +22,7 @@ pub struct Args {
     #[command(subcommand)]
     pub(super) playing: Option<Playing>,
     /// What to play (see --list)
-    #[arg(value_name = "SCENARIO", required_unless_present_any = ["list", "body", "load"], conflicts_with_all = ["body", "load"])]
+    #[arg(value_name = "SCENARIO", required_unless_present_any = ["list", "body", "load", "duration"], conflicts_with_all = ["body", "load", "duration"])]
     pub(super) scenarios: Vec<String>,
     /// Describe the scenarios and exit
     #[arg(long)]
@@ -49,13 +49,13 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "client_ca")]
     pub(super) client_ca_key: Option<PathBuf>,
     /// Seal this file's content as it is and send it, instead of a scenario
-    #[arg(long, value_name = "FILE", conflicts_with = "load")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["load", "duration"])]
     pub(super) body: Option<PathBuf>,
     /// Send the file of --body as the request's body, not sealed
     #[arg(long, requires = "body")]
     pub(super) unsealed: bool,
     /// Change what is said: tokens.0.status=SUSPENDED; `envelope.` reaches the body around it. JSON or a string
-    #[arg(long, value_name = "PATH=VALUE", conflicts_with = "load")]
+    #[arg(long, value_name = "PATH=VALUE", conflicts_with_all = ["load", "duration"])]
     pub(super) set: Vec<Edit>,
     /// Play the same story again: the same ids and references (default: another one each time)
     #[arg(long)]
@@ -78,21 +78,8 @@ pub struct Args {
     /// Wait so long for a connection, as long for the handshake, and as long for an answer
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(super) timeout: u64,
-    /// Send so many new notifications as fast as they are answered, and measure
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=load::REQUESTS_MAX as i64))]
-    pub(super) load: Option<u32>,
-    /// Over so many kept connections
-    #[arg(long, value_name = "C", default_value_t = 64, requires = "load", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(super) connections: u32,
-    /// About so many tokens
-    #[arg(long, value_name = "T", default_value_t = 1000, requires = "load", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub(super) tokens: u32,
-    /// No more than so many a second, evenly
-    #[arg(long, value_name = "R", requires = "load", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub(super) rate: Option<u32>,
-    /// Stop the load after so many seconds in any case
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, requires = "load", value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub(super) load_deadline: u64,
+    #[command(flatten)]
+    pub(super) load: LoadArgs,
 }
 
 /// What else is played.
@@ -147,7 +134,12 @@ impl Args {
             connect: each,
             handshake: each,
             answer: each,
-            ..Deadlines::default()
+            // A load is sent by whoever is let in: it does not listen for a refusal before each handshake's first word.
+            listen_first: if self.load.afresh() {
+                Duration::ZERO
+            } else {
+                Deadlines::default().listen_first
+            },
         };
         let http = if self.http2 { Http::Two } else { Http::One };
         let identity = Identity::from_pem(&certificate, &key)?;

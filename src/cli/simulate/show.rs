@@ -92,6 +92,7 @@ pub fn report(report: &Report, plan: &Plan) -> String {
         ("p50", report.p50_ms),
         ("p95", report.p95_ms),
         ("p99", report.p99_ms),
+        ("p99.9", report.p999_ms),
         ("max", report.max_ms),
     ] {
         let _ = writeln!(out, "  {name:9} {ms:10.1} ms");

@@ -27,12 +27,17 @@ pub struct Report {
     pub p95_ms: f64,
     /// 99 of a hundred did.
     pub p99_ms: f64,
+    /// 999 of a thousand did.
+    pub p999_ms: f64,
     /// All did.
     pub max_ms: f64,
     /// Answers by HTTP status.
     pub statuses: BTreeMap<u16, usize>,
     /// Requests without an answer, by what happened.
     pub errors: BTreeMap<String, usize>,
+    /// The `requestId`s of what was accepted: nothing of it may be lost.
+    #[serde(skip)]
+    pub acknowledged: Vec<String>,
 }
 
 impl Report {
@@ -46,15 +51,16 @@ impl Report {
 #[derive(Default)]
 pub(super) struct Seen {
     micros: Vec<u32>,
-    accepted: usize,
+    acknowledged: Vec<String>,
     statuses: BTreeMap<u16, usize>,
     errors: BTreeMap<String, usize>,
 }
 
 impl Seen {
-    pub(super) fn answered(&mut self, status: u16, accepted: bool, took: Duration) {
+    /// `acknowledged`: the `requestId`, if it was accepted.
+    pub(super) fn answered(&mut self, status: u16, acknowledged: Option<String>, took: Duration) {
         self.micros.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
-        self.accepted += usize::from(accepted);
+        self.acknowledged.extend(acknowledged);
         *self.statuses.entry(status).or_default() += 1;
     }
 
@@ -69,7 +75,8 @@ pub(super) fn report(all: Vec<Seen>, took: Duration) -> Report {
     let mut micros = Vec::new();
     for seen in all {
         micros.extend(seen.micros);
-        report.accepted += seen.accepted;
+        report.accepted += seen.acknowledged.len();
+        report.acknowledged.extend(seen.acknowledged);
         for (status, count) in seen.statuses {
             *report.statuses.entry(status).or_default() += count;
         }
@@ -81,16 +88,17 @@ pub(super) fn report(all: Vec<Seen>, took: Duration) -> Report {
     report.answered = micros.len();
     report.seconds = took.as_secs_f64();
     report.per_second = micros.len() as f64 / took.as_secs_f64().max(f64::EPSILON);
-    report.p50_ms = percentile(&micros, 50);
-    report.p95_ms = percentile(&micros, 95);
-    report.p99_ms = percentile(&micros, 99);
-    report.max_ms = percentile(&micros, 100);
+    report.p50_ms = percentile(&micros, 500);
+    report.p95_ms = percentile(&micros, 950);
+    report.p99_ms = percentile(&micros, 990);
+    report.p999_ms = percentile(&micros, 999);
+    report.max_ms = percentile(&micros, 1000);
     report
 }
 
 /// The nearest rank, in milliseconds; 0 if there is none.
-fn percentile(sorted_micros: &[u32], percent: usize) -> f64 {
-    let rank = (sorted_micros.len() * percent).div_ceil(100);
+fn percentile(sorted_micros: &[u32], per_mille: usize) -> f64 {
+    let rank = (sorted_micros.len() * per_mille).div_ceil(1000);
     let micros = sorted_micros.get(rank.saturating_sub(1)).copied();
     f64::from(micros.unwrap_or(0)) / 1000.0
 }
@@ -103,9 +111,9 @@ mod tests {
     fn percentiles_are_those_of_the_nearest_rank() {
         let sorted: Vec<u32> = (1..=200).map(|n| n * 1000).collect();
         assert_eq!(
-            [50, 95, 99, 100].map(|p| percentile(&sorted, p)),
+            [500, 950, 990, 1000].map(|p| percentile(&sorted, p)),
             [100.0, 190.0, 198.0, 200.0]
         );
-        assert_eq!(percentile(&[], 99), 0.0);
+        assert_eq!(percentile(&[], 990), 0.0);
     }
 }

@@ -91,6 +91,28 @@ async fn a_load_is_sent_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_load_by_the_clock_keeps_what_was_acknowledged() {
+    let desk = Desk::set_up();
+    let receiver = Receiver::start(&desk.files, Manner::Good).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("acknowledged");
+    let name = file.to_str().expect("plain");
+    let load = [
+        "--duration",
+        "1",
+        "--rate",
+        "25",
+        "--connections",
+        "2",
+        "--acknowledged",
+        name,
+    ];
+    assert_eq!(exit(&desk, &receiver, &load).await, ExitCode::SUCCESS);
+    let acknowledged = std::fs::read_to_string(&file).expect("it was written");
+    assert_eq!((acknowledged.lines().count(), receiver.requests().len()), (25, 25));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_scenario_is_refused_with_the_nearest_before_anything_is_sent() {
     let desk = Desk::set_up();
     let receiver = Receiver::start(&desk.files, Manner::Good).await;

@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_lc_rs::cipher::{AES_128, AES_256, DecryptionContext, PaddedBlockDecryptingKey, UnboundCipherKey};
 use aws_lc_rs::iv::FixedLength;
@@ -39,11 +40,16 @@ pub enum Manner {
     Careless,
     /// Errors with status 200, as MDES itself does.
     Conventional,
+    /// As a good one, but only after [`SLOW`].
+    Slow,
     /// Takes the request and never answers.
     Silent,
     /// More than anybody should answer.
     Verbose,
 }
+
+/// How long a slow one takes.
+pub const SLOW: Duration = Duration::from_millis(50);
 
 /// What it saw, in order.
 #[derive(Default)]
@@ -146,8 +152,10 @@ async fn answer(request: Request<Incoming>, room: Arc<Room>) -> hyper::Result<Re
         let mut seen = room.seen.lock().expect("no one panics while holding it");
         seen.requests.push((path, body));
     }
-    if room.manner == Manner::Silent {
-        std::future::pending::<()>().await;
+    match room.manner {
+        Manner::Silent => std::future::pending::<()>().await,
+        Manner::Slow => tokio::time::sleep(SLOW).await,
+        _ => {}
     }
     let mut response = Response::new(Full::from(said));
     *response.status_mut() = StatusCode::from_u16(status).expect("the statuses below");

@@ -5,13 +5,13 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use hyper::body::Bytes;
-use mdes_receiver::simulator::load::{self, Plan};
+use mdes_receiver::simulator::load::{self, Plan, Sealed};
 use mdes_receiver::simulator::refusal::SendError;
 use mdes_receiver::simulator::seal::Style;
 use mdes_receiver::simulator::sender::{ANSWER_BYTES_MAX, Deadlines, Http, Sender};
 use tokio::net::TcpListener;
 
-use super::receiver::{Manner, Receiver};
+use super::receiver::{Manner, Receiver, SLOW};
 use super::{Desk, SEED, read};
 
 const SOON: Duration = Duration::from_millis(300);
@@ -113,19 +113,62 @@ async fn a_load_sends_every_body_once_over_its_connections() {
         tokens: 10,
         deadline: Duration::from_secs(60),
         rate: None,
+        afresh: false,
     };
-    let bodies = load::sealed_bodies(&plan, &desk.sealer(Style::default()), SEED, desk.now).expect("a good key");
+    let sealed = load::sealed_bodies(&plan, &desk.sealer(Style::default()), SEED, desk.now).expect("a good key");
     let done = Arc::new(AtomicUsize::new(0));
-    let report = load::run(Arc::new(desk.sender(&receiver)), bodies.clone(), &plan, done).await;
+    let report = load::run(Arc::new(desk.sender(&receiver)), sealed.clone(), &plan, done).await;
 
     assert!(report.passed(&plan), "{report:?}");
     assert_eq!((report.statuses.get(&200), receiver.connections()), (Some(&60), 4));
     assert!(report.p50_ms > 0.0 && report.p50_ms <= report.p99_ms && report.p99_ms <= report.max_ms);
     let mut arrived: Vec<Bytes> = receiver.requests().into_iter().map(|(_, body)| body).collect();
-    let mut sent = bodies;
+    let mut sent: Vec<Bytes> = sealed.iter().map(|one| one.body.clone()).collect();
     arrived.sort();
     sent.sort();
     assert!(arrived == sent);
+    let mut acknowledged = report.acknowledged;
+    let mut ids: Vec<String> = sealed.into_iter().map(|one| one.request_id).collect();
+    acknowledged.sort();
+    ids.sort();
+    assert_eq!(acknowledged, ids);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_a_rate_a_slow_receiver_is_charged_for_what_it_kept_waiting() {
+    let desk = Desk::set_up();
+    let receiver = Receiver::start(&desk.files, Manner::Slow).await;
+    let plan = Plan {
+        requests: 20,
+        connections: 1,
+        tokens: 1,
+        deadline: Duration::from_secs(60),
+        rate: Some(1000),
+        afresh: false,
+    };
+    let sealed = load::sealed_bodies(&plan, &desk.sealer(Style::default()), SEED, desk.now).expect("a good key");
+    let report = load::run(Arc::new(desk.sender(&receiver)), sealed, &plan, Arc::default()).await;
+    // The last was due after 19 ms, and 19 others went before it.
+    let waited = (SLOW * 20).as_secs_f64() * 1000.0 - 19.0;
+    assert!(report.passed(&plan) && report.max_ms >= waited, "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_afresh_shakes_hands_for_each() {
+    let desk = Desk::set_up();
+    let receiver = Receiver::start(&desk.files, Manner::Good).await;
+    let plan = Plan {
+        requests: 12,
+        connections: 3,
+        tokens: 2,
+        deadline: Duration::from_secs(60),
+        rate: None,
+        afresh: true,
+    };
+    let sealed = load::sealed_bodies(&plan, &desk.sealer(Style::default()), SEED, desk.now).expect("a good key");
+    let report = load::run(Arc::new(desk.sender(&receiver)), sealed, &plan, Arc::default()).await;
+    assert!(report.passed(&plan), "{report:?}");
+    assert_eq!(receiver.connections(), 12);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,14 +181,19 @@ async fn a_load_that_nobody_answers_ends_and_does_not_pass() {
         tokens: 10,
         deadline: SOON,
         rate: None,
+        afresh: false,
     };
     let deadlines = Deadlines {
         answer: SOON,
         ..Deadlines::default()
     };
-    let bodies = vec![body(); plan.requests];
+    let one = Sealed {
+        request_id: "any".to_owned(),
+        body: body(),
+    };
+    let sealed = vec![one; plan.requests];
     let sender = Arc::new(desk.sender_of(&receiver, Http::One, deadlines));
-    let report = load::run(sender, bodies, &plan, Arc::default()).await;
+    let report = load::run(sender, sealed, &plan, Arc::default()).await;
     assert!(
         !report.passed(&plan) && report.unsent > 0 && report.answered == 0,
         "{report:?}"
