@@ -1,6 +1,6 @@
 //! The console: who comes in, what they see, and what a form may do.
 
-mod browser;
+pub mod browser;
 mod chromium;
 
 mod login;

@@ -4,6 +4,7 @@ mod away;
 mod balancer;
 mod bounds;
 mod crowd;
+mod everywhere;
 mod kept;
 pub mod leak;
 mod odd;

@@ -25,7 +25,7 @@ mod merchant;
 mod raw;
 
 pub use desk::Desk;
-pub use merchant::{Merchant, Reaction, Told};
+pub use merchant::{Merchant, Reaction, SECRET, Told};
 pub use raw::{JSON, Line, Reply, config as client_config, page, request};
 
 /// Long enough for a loaded machine.

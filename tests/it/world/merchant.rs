@@ -140,7 +140,7 @@ impl Merchant {
 }
 
 /// By which what it is told is signed.
-const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 impl Drop for Merchant {
     fn drop(&mut self) {
