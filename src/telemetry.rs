@@ -6,6 +6,7 @@ mod flood;
 mod history;
 mod logs;
 mod misses;
+mod reports;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,6 +24,7 @@ use self::history::History;
 pub use self::history::Minute;
 pub use self::logs::init_logs;
 pub use self::misses::{Gathered, Misses, Taken};
+pub use self::reports::Reports;
 use crate::domain::missed::Missed;
 use crate::domain::pace::Breaker;
 
