@@ -1,16 +1,19 @@
 //! Reads certificates, CRLs and keys again while running. A bad file keeps the old one in force, and says so.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use time::OffsetDateTime;
 use tokio::sync::Notify;
 
 use super::act::Services;
 use super::changes::Changes;
 use super::notify::Supervisor;
+use super::watch::{Dates, Holds};
 use crate::config::settings::KeyFile;
 use crate::delivery::Destination;
 use crate::keys::Keys;
+use crate::net::exhibit;
 use crate::net::tls::{DoorTls, ServerTls};
 use crate::telemetry::Metrics;
 
@@ -36,6 +39,8 @@ pub(super) struct Reloadable {
     /// Rung when the keys were read again.
     pub new_keys: Arc<Notify>,
     pub metrics: Metrics,
+    /// Until when what is in force holds.
+    pub dates: Dates,
 }
 
 impl Reloadable {
@@ -129,8 +134,20 @@ impl Reloadable {
             .destinations
             .iter()
             .flat_map(|(_, destination)| destination.expiries());
-        for (file, at) in self.door.expiries().into_iter().chain(admin).chain(shown) {
-            self.metrics.expires(&file, at.unix_timestamp());
+        let certificates: Vec<_> = self.door.expiries().into_iter().chain(admin).chain(shown).collect();
+        for (file, at) in &certificates {
+            self.metrics.expires(file, at.unix_timestamp());
         }
+        self.dates.are(Holds {
+            certificates,
+            keys: self.keys.certificates().iter().filter_map(|file| until(file)).collect(),
+        });
     }
+}
+
+/// Until when the certificate of a decryption key holds.
+fn until(file: &Path) -> Option<(String, OffsetDateTime)> {
+    let shown = exhibit::certificates("keys.certificate", file);
+    let until = shown.into_iter().filter_map(|one| one.not_after).min()?;
+    Some((file.display().to_string(), until))
 }

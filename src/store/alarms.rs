@@ -18,6 +18,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::Error;
+use crate::clock::new_id;
 use crate::domain::alarm::Alarm;
 use crate::domain::id::AlarmId;
 use crate::domain::silence::Hearing;
@@ -66,6 +67,16 @@ pub struct KeptAlarm {
 }
 
 impl KeptAlarm {
+    /// One that nobody had seen before now.
+    pub fn new(alarm: Alarm, now: OffsetDateTime) -> Self {
+        KeptAlarm {
+            id: AlarmId(new_id(now)),
+            alarm,
+            raised_at: now,
+            seen_at: now,
+        }
+    }
+
     /// In JSON, for programs; times in RFC 3339.
     pub fn shown(&self) -> Value {
         let Alarm {
@@ -75,7 +86,6 @@ impl KeptAlarm {
             count,
         } = &self.alarm;
         json!({
-            "id": self.id,
             "kind": alert.kind(),
             "alert": alert,
             "about": about,
