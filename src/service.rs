@@ -100,14 +100,7 @@ impl Service {
         // The first is cancelled once the store is: what needs it begins then, and not at its next look.
         let (store_is_there, stop) = (CancellationToken::new(), CancellationToken::new());
         let there = store_is_there.clone();
-        let (batch, worker) = Batch::start(store.clone(), bounds(&settings), metrics.clone());
-        let inbox = Arc::new(inbox_over(
-            &settings,
-            &keys,
-            &store,
-            batch.not_before(there.clone()),
-            &clock,
-        ));
+        let (inbox, batch) = taking_in(&settings, &keys, &store, &clock, &metrics, &there);
         let destinations = deliver::destinations(&settings, &clock)?;
         let callback = callback_router(&settings, &inbox, &clock, &metrics, &misses);
         let services = Services::load(&settings.lifecycle, &clock)?;
@@ -137,10 +130,8 @@ impl Service {
             metrics: metrics.clone(),
             dates: watch.dates().clone(),
         };
-        let then = begin(
-            store_is_there,
-            redrive_for_ever(inbox.clone(), new_keys, settings.callback.limits.answer),
-        );
+        let redriver = redrive_for_ever(inbox.clone(), new_keys, settings.callback.limits.answer);
+        let then = begin(store_is_there, redriver);
         let helpers = vec![
             tokio::spawn(prepare(preparation(&settings, &memory, &clock), is_unfit, then)),
             tokio::spawn(async move { outbox.listen().await }),
@@ -157,7 +148,7 @@ impl Service {
             metrics,
             doors,
             helpers,
-            batch: worker,
+            batch,
             workers,
             gaps,
             watch,
@@ -244,6 +235,20 @@ pub fn inbox(settings: &Settings, store: SharedStore, clock: Arc<dyn Clock>) -> 
     let keys = Arc::new(Keys::load(settings.keys.clone())?);
     let (batch, _worker) = Batch::start(store.clone(), bounds(settings), Metrics::new());
     Ok(inbox_over(settings, &keys, &store, batch, &clock))
+}
+
+/// The inbox behind the door, and the one who commits for it once the store is there.
+fn taking_in(
+    settings: &Settings,
+    keys: &Arc<Keys>,
+    store: &SharedStore,
+    clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
+    store_is_there: &CancellationToken,
+) -> (Arc<Inbox>, JoinHandle<()>) {
+    let (batch, worker) = Batch::start(store.clone(), bounds(settings), metrics.clone());
+    let batch = batch.not_before(store_is_there.clone());
+    (Arc::new(inbox_over(settings, keys, store, batch, clock)), worker)
 }
 
 fn inbox_over(
