@@ -128,7 +128,7 @@ impl Service {
             reread,
             new_keys: new_keys.clone(),
             metrics: metrics.clone(),
-            dates: watch.dates().clone(),
+            watch: watch.clone(),
         };
         let redriver = redrive_for_ever(inbox.clone(), new_keys, settings.callback.limits.answer);
         let then = begin(store_is_there, redriver);

@@ -24,6 +24,6 @@ create table watch (
   only_row   integer not null primary key default 1 check (only_row = 1),
   since      text    not null,
   looked_at  text    not null
-) strict;
+) strict, without rowid;
 
 update schema_info set version = 7;

@@ -135,6 +135,8 @@ alerts! {
     CertificateExpiresNow = "MdesCertificateExpiresNow" of Certificate,
     /// A revocation list is about to be past its `nextUpdate`, or is.
     CrlExpires = "MdesCrlExpires" of Certificate,
+    /// A certificate, a list or a key could not be read again.
+    ReloadKeptOld = "MdesReloadKeptOld" of Certificate,
     /// The certificate by which Mastercard knows a decryption key expires within a month, or has.
     KeyExpires = "MdesKeyExpires" of Key,
     /// Something to a destination is too old.
@@ -176,6 +178,9 @@ impl Alert {
             Alert::CertificateExpires => "renew it in working hours; it is read without a restart",
             Alert::CertificateExpiresNow => "renew it now; it is read without a restart",
             Alert::CrlExpires => "fetch the next list and put it in its place; it is read without a restart",
+            Alert::ReloadKeptOld => {
+                "put a whole file there, or the old one back; `mdes-receiver check` says what is wrong with it"
+            }
             Alert::KeyExpires => "have a new key certified, and keep the old one until nothing needs it",
             Alert::DeliveriesLate => "see how attempts end: `mdes-receiver destinations test NAME`",
             Alert::DeliveriesParked => "retry them or skip them; later ones of the same tokens wait behind them",

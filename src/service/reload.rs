@@ -9,9 +9,10 @@ use tokio::sync::Notify;
 use super::act::Services;
 use super::changes::Changes;
 use super::notify::Supervisor;
-use super::watch::{Dates, Holds};
+use super::watch::{Holds, Watch};
 use crate::config::settings::KeyFile;
 use crate::delivery::Destination;
+use crate::domain::alarm::{Alarm, Alert};
 use crate::keys::Keys;
 use crate::net::exhibit;
 use crate::net::tls::{DoorTls, ServerTls};
@@ -39,8 +40,8 @@ pub(super) struct Reloadable {
     /// Rung when the keys were read again.
     pub new_keys: Arc<Notify>,
     pub metrics: Metrics,
-    /// Until when what is in force holds.
-    pub dates: Dates,
+    /// Is told until when what is in force holds, and what could not be read.
+    pub watch: Arc<Watch>,
 }
 
 impl Reloadable {
@@ -85,6 +86,7 @@ impl Reloadable {
 
     /// Each part by itself: a bad file keeps the old one, and says so, and does not hold up the others.
     fn reload(&self) {
+        self.watch.reports().withdraw_all(Alert::ReloadKeptOld);
         self.tell("callback.tls", self.door.reload().map_err(Into::into));
         if let Some(admin) = &self.admin {
             self.tell("admin.tls", admin.reload().map_err(Into::into));
@@ -119,6 +121,9 @@ impl Reloadable {
             }
             Err(error) => {
                 self.metrics.reload("kept_old");
+                let says = format!("{what} could not be read again; the old ones stay in force");
+                let alarm = Alarm::new(Alert::ReloadKeptOld, what, says);
+                self.watch.reports().report(alarm);
                 tracing::error!(
                     what,
                     error = format!("{error:#}"),
@@ -138,7 +143,7 @@ impl Reloadable {
         for (file, at) in &certificates {
             self.metrics.expires(file, at.unix_timestamp());
         }
-        self.dates.are(Holds {
+        self.watch.dates().are(Holds {
             certificates,
             keys: self.keys.certificates().iter().filter_map(|file| until(file)).collect(),
         });

@@ -31,6 +31,11 @@ impl Reports {
         self.standing_now().remove(&(alert, about));
     }
 
+    /// Nothing of this alert is so any more.
+    pub fn withdraw_all(&self, alert: Alert) {
+        self.standing_now().retain(|(standing, _), _| *standing != alert);
+    }
+
     /// Everything that is so.
     pub fn standing(&self) -> Vec<Alarm> {
         self.standing_now().values().cloned().collect()
@@ -53,6 +58,11 @@ mod tests {
         let standing = reports.clone().standing();
         assert_eq!((standing.len(), standing[0].says.as_str()), (1, "timed out"));
         reports.withdraw(Alert::ProbeFailed, "tokens.merchant.example");
+        assert_eq!(reports.standing(), []);
+        reports.report(Alarm::new(Alert::ReloadKeptOld, "keys", "half a file"));
+        reports.withdraw_all(Alert::ProbeFailed);
+        assert_eq!(reports.standing().len(), 1);
+        reports.withdraw_all(Alert::ReloadKeptOld);
         assert_eq!(reports.standing(), []);
     }
 

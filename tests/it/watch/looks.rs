@@ -133,7 +133,7 @@ async fn a_gap_is_an_alarm_while_it_is_open_and_until_somebody_asks_after_it(dat
 
     let closed = memory.close_gaps(replica.scene.now(), None).await;
     assert_eq!(closed.expect("the store answers").len(), 1);
-    go_on(&replica.scene, &[&replica.watch], 60).await;
+    go_on(&replica.scene, &[&replica.watch], 180).await;
     assert_eq!(
         standing(&replica.scene).await,
         [(Alert::Gap.as_str(), "unfollowed".to_owned())]

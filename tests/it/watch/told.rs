@@ -14,6 +14,7 @@ promises!(
     a_command_that_waits_is_an_alarm,
     the_api_the_console_and_the_command_line_say_the_same,
     the_events_are_read_by_who_asks_for_them,
+    a_file_that_cannot_be_read_again_is_an_alarm_until_it_can,
 );
 
 async fn look(world: &World) {
@@ -160,6 +161,23 @@ async fn the_events_are_read_by_who_asks_for_them(database: Database) {
     let asked = viewer.get("/v1/events?types=ops.*").await.json();
     assert_eq!(asked["items"][0]["type"], "ops.quarantine");
     assert_eq!(viewer.get("/v1/events?types=ops.gap").await.json()["items"], json!([]));
-    assert_eq!(viewer.get("/v1/events?types=o*").await.status, 400);
+    assert_eq!(viewer.get("/v1/events?types=o*").await.status, 422);
+    world.service.stop().await;
+}
+
+async fn a_file_that_cannot_be_read_again_is_an_alarm_until_it_can(database: Database) {
+    let world = World::over(database).await;
+    let viewer = Caller::viewer(&world).await;
+    let file = world.desk.path("server.pem");
+    let whole = std::fs::read(&file).expect("it is there");
+    let items = async || viewer.get("/v1/alarms").await.json()["items"].clone();
+    std::fs::write(&file, &whole[..whole.len() / 2]).expect("half of it is written");
+    eventually("it is an alarm", || async {
+        items().await[0]["alert"] == "MdesReloadKeptOld"
+    })
+    .await;
+    assert_eq!(items().await[0]["about"], "callback.tls");
+    std::fs::write(&file, &whole).expect("it is written");
+    eventually("it is none any more", || async { items().await == json!([]) }).await;
     world.service.stop().await;
 }
