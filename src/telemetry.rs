@@ -157,11 +157,8 @@ impl Metrics {
         );
         r.register("batch_size", "Notifications in one commit", inner.batch_size.clone());
         r.register("store_seconds", "Duration of one commit", inner.store_seconds.clone());
-        r.register(
-            "quarantine_open",
-            "Open entries in quarantine",
-            inner.quarantine_open.clone(),
-        );
+        let text = "Open entries in quarantine";
+        r.register("quarantine_open", text, inner.quarantine_open.clone());
         r.register(
             "last_notification_timestamp_seconds",
             "When the last notification was recorded, by any replica",
@@ -172,11 +169,8 @@ impl Metrics {
             "When a certificate or CRL of ours expires",
             inner.expires.clone(),
         );
-        r.register(
-            "reloads",
-            "Reloads of certificates, CRLs and keys by outcome",
-            inner.reloads.clone(),
-        );
+        let text = "Reloads of certificates, CRLs and keys by outcome";
+        r.register("reloads", text, inner.reloads.clone());
         inner.register_deliveries();
         Metrics(Arc::new(inner))
     }
