@@ -3,6 +3,7 @@
 //! Its exit code is 0 if it is done, 1 if the thing asked about is not well or not there,
 //! 2 if the call or the configuration is wrong. Results go to standard output, logs to standard error.
 
+mod alarms;
 mod check;
 mod deliveries;
 mod destinations;
@@ -80,6 +81,8 @@ enum Command {
     Migrate,
     /// Look at everything that can be wrong: configuration, files, certificates, keys, store, ports.
     Check(check::CheckArgs),
+    /// What needs a person, and the first thing to do about each.
+    Alarms(alarms::AlarmsArgs),
     /// Show every fingerprint of the decryption keys.
     Keys(keys::KeysArgs),
     /// Open a sealed body with the decryption keys, or say which step failed.
@@ -133,6 +136,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Simulate(args) => simulate::run(args, now).await,
         Command::Migrate => migrate::run(&load(&cli)?).await,
         Command::Check(args) => check::run(args, load(&cli), now).await,
+        Command::Alarms(args) => alarms::run(args, &load(&cli)?, now).await,
         Command::Keys(args) => keys::run(args, configured_keys(&cli, &args.key_files)?),
         Command::Inspect(args) => inspect::run(args, configured_keys(&cli, &args.key_files)?),
         Command::Token(args) => token::run(args, &load(&cli)?).await,

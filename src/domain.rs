@@ -3,6 +3,7 @@
 //! Nothing here is async, does I/O, reads a clock or throws dice. Time and identities come in
 //! as arguments; every rule is a function that a test can call.
 
+pub mod alarm;
 pub mod bearer;
 pub mod charge;
 pub mod command;
@@ -15,6 +16,7 @@ pub mod notification;
 pub mod pace;
 pub mod peer;
 pub mod question;
+pub mod silence;
 pub mod status;
 pub mod subject;
 pub mod token;

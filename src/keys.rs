@@ -149,6 +149,12 @@ impl Keys {
         })
     }
 
+    /// The files of the keys' certificates, where they have one of their own.
+    pub fn certificates(&self) -> Vec<PathBuf> {
+        let files = self.files.load();
+        files.iter().filter_map(|file| file.certificate.clone()).collect()
+    }
+
     /// The files to watch.
     pub fn files(&self) -> Vec<PathBuf> {
         let files = self.files.load();

@@ -12,6 +12,7 @@ mod notify;
 mod overhear;
 mod reload;
 mod upkeep;
+pub mod watch;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -48,7 +49,8 @@ use house::Assembled;
 use overhear::Ear;
 use reload::Reloadable;
 pub use reload::Reread;
-use upkeep::{Preparation, begin, measure, prepare, redrive_for_ever};
+use upkeep::{Preparation, begin, prepare, redrive_for_ever};
+use watch::Watch;
 
 /// Bodies that wait for their commit, all together; past it 503.
 const QUEUE_BYTES_MAX: usize = 256 << 20;
@@ -75,6 +77,7 @@ pub struct Service {
     batch: JoinHandle<()>,
     workers: JoinSet<()>,
     gaps: Arc<Gaps>,
+    watch: Arc<Watch>,
     unfit: oneshot::Receiver<anyhow::Error>,
     store_is_there: CancellationToken,
     stop: CancellationToken,
@@ -97,22 +100,22 @@ impl Service {
         // The first is cancelled once the store is: what needs it begins then, and not at its next look.
         let (store_is_there, stop) = (CancellationToken::new(), CancellationToken::new());
         let there = store_is_there.clone();
-        let (batch, worker) = Batch::start(store.clone(), bounds(&settings), clock.clone(), metrics.clone());
-        let batch = batch.not_before(there.clone());
-        let inbox = Arc::new(inbox_over(&settings, &keys, &store, batch, &clock));
+        let (inbox, batch) = taking_in(&settings, &keys, &store, &clock, &metrics, &there);
         let destinations = deliver::destinations(&settings, &clock)?;
         let callback = callback_router(&settings, &inbox, &clock, &metrics, &misses);
         let services = Services::load(&settings.lifecycle, &clock)?;
-        let house = Assembled::of(&inbox, &keys, &settings);
+        let watch = Watch::new(settings.watch, &memory, &clock, &metrics);
+        let house = Assembled::of(&inbox, &keys, &watch, &settings);
         let admin = admin_router(house, &services, &memory, &clock, &metrics, [&there, &stop]);
         let mut doors = vec![
             tokio::spawn(listener.serve(Security::Tls(door.clone()), callback, stop.clone())),
             tokio::spawn(admin_listener.serve(security(admin_tls.as_ref()), admin, stop.clone())),
         ];
         doors.extend(ear.map(|ear| ear.serve(&inbox, &clock, &metrics, &misses, &stop)));
-        let (new_keys, span) = (Arc::new(Notify::new()), [&there, &stop]);
+        let (new_keys, span, (is_unfit, unfit)) = (Arc::new(Notify::new()), [&there, &stop], oneshot::channel());
         let mut workers = deliver::start(&settings, &destinations, &inbox, &outbox, &clock, &metrics, span);
         services.start(&with(&settings, &inbox, &memory, &clock, &metrics), span, &mut workers);
+        watch.clone().started(span, &mut workers);
         let gaps = Gaps::new(&settings.lifecycle, &memory, misses, &clock, &metrics).started(span, &mut workers);
         let reloadable = Reloadable {
             supervisor: Supervisor::from_env(),
@@ -125,13 +128,12 @@ impl Service {
             reread,
             new_keys: new_keys.clone(),
             metrics: metrics.clone(),
+            watch: watch.clone(),
         };
-        let (is_unfit, unfit) = oneshot::channel();
         let redriver = redrive_for_ever(inbox.clone(), new_keys, settings.callback.limits.answer);
         let then = begin(store_is_there, redriver);
         let helpers = vec![
             tokio::spawn(prepare(preparation(&settings, &memory, &clock), is_unfit, then)),
-            tokio::spawn(measure(memory, clock, metrics.clone(), there.clone())),
             tokio::spawn(async move { outbox.listen().await }),
             tokio::spawn(reloadable.supervisor.clone().attend(there.clone(), stop.clone())),
             tokio::spawn(reloadable.run()?),
@@ -146,9 +148,10 @@ impl Service {
             metrics,
             doors,
             helpers,
-            batch: worker,
+            batch,
             workers,
             gaps,
+            watch,
             unfit,
             store_is_there: there,
             stop,
@@ -169,6 +172,11 @@ impl Service {
     /// The watch over gaps, for who runs the service in process.
     pub fn gaps(&self) -> &Arc<Gaps> {
         &self.gaps
+    }
+
+    /// The watch over what needs a person, for who runs the service in process.
+    pub fn watch(&self) -> &Arc<Watch> {
+        &self.watch
     }
 
     /// Returns once the store is prepared: what comes from then on is recorded, and told to every destination.
@@ -225,8 +233,22 @@ impl Service {
 /// An inbox without a door, for who reads again what is in quarantine.
 pub fn inbox(settings: &Settings, store: SharedStore, clock: Arc<dyn Clock>) -> anyhow::Result<Inbox> {
     let keys = Arc::new(Keys::load(settings.keys.clone())?);
-    let (batch, _worker) = Batch::start(store.clone(), bounds(settings), clock.clone(), Metrics::new());
+    let (batch, _worker) = Batch::start(store.clone(), bounds(settings), Metrics::new());
     Ok(inbox_over(settings, &keys, &store, batch, &clock))
+}
+
+/// The inbox behind the door, and the one who commits for it once the store is there.
+fn taking_in(
+    settings: &Settings,
+    keys: &Arc<Keys>,
+    store: &SharedStore,
+    clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
+    store_is_there: &CancellationToken,
+) -> (Arc<Inbox>, JoinHandle<()>) {
+    let (batch, worker) = Batch::start(store.clone(), bounds(settings), metrics.clone());
+    let batch = batch.not_before(store_is_there.clone());
+    (Arc::new(inbox_over(settings, keys, store, batch, clock)), worker)
 }
 
 fn inbox_over(

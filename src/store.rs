@@ -18,6 +18,7 @@ use crate::domain::peer::Peer;
 use crate::domain::status::Status;
 use crate::domain::token::{Change, Manner, Token, Verdict};
 
+pub mod alarms;
 pub mod asking;
 pub mod assets;
 mod audit;
@@ -54,6 +55,7 @@ mod tokens;
 mod values;
 pub mod written;
 
+pub use alarms::{Alarms, SharedAlarms};
 pub use asking::{Asking, SharedAsking};
 pub use assets::{Assets, SharedAssets};
 pub use desk::{Desk, SharedDesk};

@@ -6,6 +6,7 @@ mod flood;
 mod history;
 mod logs;
 mod misses;
+mod reports;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,8 +24,11 @@ use self::history::History;
 pub use self::history::Minute;
 pub use self::logs::init_logs;
 pub use self::misses::{Gathered, Misses, Taken};
+pub use self::reports::Reports;
+use crate::domain::alarm::{Alarm, Alert};
 use crate::domain::missed::Missed;
 use crate::domain::pace::Breaker;
+use crate::domain::silence::Quiet;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
@@ -59,6 +63,12 @@ struct How {
     missed: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Needs {
+    kind: &'static str,
+    alert: &'static str,
+}
+
 /// What is counted. Cheap to clone; all clones count together.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
@@ -76,6 +86,9 @@ struct Inner {
     quarantine_open: Gauge,
     gaps: Family<How, Counter>,
     last_notification: Gauge,
+    silence: Gauge,
+    silence_threshold: Gauge,
+    alarms: Family<Needs, Gauge>,
     expires: Family<Item, Gauge>,
     reloads: Family<Outcome, Counter>,
     deliveries: Family<Delivered, Counter>,
@@ -109,6 +122,9 @@ impl Metrics {
             quarantine_open: Gauge::default(),
             gaps: Family::default(),
             last_notification: Gauge::default(),
+            silence: Gauge::default(),
+            silence_threshold: Gauge::default(),
+            alarms: Family::default(),
             expires: Family::default(),
             reloads: Family::default(),
             deliveries: Family::default(),
@@ -141,14 +157,11 @@ impl Metrics {
         );
         r.register("batch_size", "Notifications in one commit", inner.batch_size.clone());
         r.register("store_seconds", "Duration of one commit", inner.store_seconds.clone());
-        r.register(
-            "quarantine_open",
-            "Open entries in quarantine",
-            inner.quarantine_open.clone(),
-        );
+        let text = "Open entries in quarantine";
+        r.register("quarantine_open", text, inner.quarantine_open.clone());
         r.register(
             "last_notification_timestamp_seconds",
-            "When the last notification was recorded",
+            "When the last notification was recorded, by any replica",
             inner.last_notification.clone(),
         );
         r.register(
@@ -156,11 +169,8 @@ impl Metrics {
             "When a certificate or CRL of ours expires",
             inner.expires.clone(),
         );
-        r.register(
-            "reloads",
-            "Reloads of certificates, CRLs and keys by outcome",
-            inner.reloads.clone(),
-        );
+        let text = "Reloads of certificates, CRLs and keys by outcome";
+        r.register("reloads", text, inner.reloads.clone());
         inner.register_deliveries();
         Metrics(Arc::new(inner))
     }
@@ -197,13 +207,34 @@ impl Metrics {
     }
 
     /// A batch was committed.
-    pub fn committed(&self, notifications: usize, took: Duration, now_unix: i64) {
+    pub fn committed(&self, notifications: usize, took: Duration) {
         self.0.batch_size.observe(notifications as f64);
         self.0.store_seconds.observe(took.as_secs_f64());
-        self.0.last_notification.set(now_unix);
     }
 
-    /// When the last notification was recorded, in seconds since 1970; `None`: none since the start.
+    /// A notification of Mastercard's came then, and is on disk; here or at another replica.
+    pub fn heard(&self, at_unix: i64) {
+        self.0.last_notification.inner().fetch_max(at_unix, Ordering::Relaxed);
+    }
+
+    /// How quiet it is; a threshold of `None` is never passed.
+    pub fn quiet(&self, quiet: &Quiet) {
+        let secs = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+        self.0.silence.set(secs(quiet.age));
+        self.0.silence_threshold.set(quiet.threshold.map_or(0, secs));
+    }
+
+    /// What needs a person now.
+    pub fn alarms<'a>(&self, standing: impl Iterator<Item = &'a Alarm> + Clone) {
+        for alert in Alert::ALL {
+            let count = standing.clone().filter(|alarm| alarm.alert == *alert).count();
+            let (kind, alert) = (alert.kind().as_str(), alert.as_str());
+            let gauge = self.0.alarms.get_or_create(&Needs { kind, alert });
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// When the last notification was recorded, in seconds since 1970; `None`: none that anybody knows of.
     pub fn last_notification(&self) -> Option<i64> {
         Some(self.0.last_notification.get()).filter(|at| *at > 0)
     }
@@ -360,6 +391,12 @@ impl Inner {
         r.register("last_reconcile_timestamp_seconds", text, self.reconcile_ended.clone());
         let text = "TokenEx's own notifications by outcome: recorded, repeat, or why not";
         r.register("tokenex_callbacks", text, self.tokenex_callbacks.clone());
+        let text = "For how long no notification came, in seconds; none ever: since the first start";
+        r.register("silence_seconds", text, self.silence.clone());
+        let text = "Longer than this is longer than usual, in seconds; 0: nothing is too long";
+        r.register("silence_threshold_seconds", text, self.silence_threshold.clone());
+        let text = "What needs a person now, by kind and alert, as all replicas see it";
+        r.register("alarms", text, self.alarms.clone());
         let text = "Requests under /v1 by outcome: admitted, or why not; tokenex_… of the TokenEx contract";
         r.register("admin_requests", text, self.admin_requests.clone());
     }

@@ -1,3 +1,55 @@
 -- Tend: what the house does by itself to stay fit: it says what needs a person, and lets go of what is old.
 
+-- What needs a person. Why these tables: an alarm is one row for all replicas as long as it holds, so that it is told once
+-- when it is raised and once when it is cleared; what is usual is read off one row for each hour in which something came,
+-- which costs receiving nothing and stays when notifications go by age; and somebody must be seen to look, since where
+-- nobody does, no alarm says nothing.
+
+create table alarms (
+  alert      text        collate "C" not null,
+  about      text        collate "C" not null,
+  id         uuid        not null,
+  says       text        not null,
+  count      bigint      not null check (count >= 1),
+  raised_at  timestamptz not null,
+  seen_at    timestamptz not null,
+  primary key (alert, about)
+)
+-- Room for a row's next version on its own page.
+with (fillfactor = 70);
+
+comment on table alarms is 'What needs a person now; a row goes when nobody sees it any more. What was, stands in events (ops.…)';
+comment on column alarms.alert is 'Which: the name of its alert and of its entry in the runbook';
+comment on column alarms.about is 'Of what: a destination''s name, a file, a word of ours; empty if there is only one such thing';
+comment on column alarms.id is 'Ours, in the order in which they were raised';
+comment on column alarms.says is 'What is so, in one sentence, as it was last seen';
+comment on column alarms.count is 'How many things, as it was last seen';
+comment on column alarms.raised_at is 'Since when';
+comment on column alarms.seen_at is 'When a replica last saw it';
+
+create table heard (
+  hour        timestamptz primary key,
+  heard_at    timestamptz not null,
+  pause_secs  bigint      not null check (pause_secs >= 0),
+  check (heard_at >= hour)
+)
+with (fillfactor = 70);
+
+comment on table heard is 'The hours of the last two weeks in which a notification of Mastercard''s came, by which a silence is known to be unusual';
+comment on column heard.hour is 'Which';
+comment on column heard.heard_at is 'When the last one of it came, as far as it is on disk';
+comment on column heard.pause_secs is 'The longest pause that ended in it, in seconds';
+
+create table watch (
+  only_row   boolean     primary key default true check (only_row),
+  since      timestamptz not null,
+  looked_at  timestamptz not null
+)
+with (fillfactor = 70);
+
+comment on table watch is 'Who looks after what needs a person; no row: nobody ever did';
+comment on column watch.only_row is 'Keeps it to one row';
+comment on column watch.since is 'When a replica looked for the first time';
+comment on column watch.looked_at is 'When a replica last did';
+
 update schema_info set version = 7;

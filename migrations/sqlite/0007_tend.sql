@@ -2,4 +2,28 @@
 --
 -- Why these tables: see the Postgres migration of the same number; here in SQLite's words.
 
+create table alarms (
+  alert      text    not null check (instr(alert, char(0)) = 0),
+  about      text    not null check (instr(about, char(0)) = 0),
+  id         text    not null,
+  says       text    not null check (instr(says, char(0)) = 0),
+  count      integer not null check (count >= 1),
+  raised_at  text    not null,
+  seen_at    text    not null,
+  primary key (alert, about)
+) strict, without rowid;
+
+create table heard (
+  hour        text    not null primary key,
+  heard_at    text    not null,
+  pause_secs  integer not null check (pause_secs >= 0),
+  check (heard_at >= hour)
+) strict, without rowid;
+
+create table watch (
+  only_row   integer not null primary key default 1 check (only_row = 1),
+  since      text    not null,
+  looked_at  text    not null
+) strict, without rowid;
+
 update schema_info set version = 7;

@@ -69,6 +69,7 @@ impl DevArgs {
             ("callback.tls.private_key", path(&files.server.private_key)?),
             ("callback.tls.client_roots", path(&files.client_ca.certificate)?),
             ("keys", key),
+            ("watch.first_within", "off".to_owned()),
             ("log.filter", "warn".to_owned()),
         ];
         let mut settings = settings.map(|(key, value)| (key.to_owned(), value)).to_vec();

@@ -22,6 +22,7 @@ pub(super) struct File {
     pub(super) destinations: Vec<Destination>,
     pub(super) lifecycle: lifecycle::Lifecycle,
     pub(super) tokenex_callbacks: TokenExCallbacks,
+    pub(super) watch: Watch,
     pub(super) log: Log,
 }
 
@@ -419,6 +420,22 @@ impl Default for TokenExCallbacks {
 pub(super) enum Apply {
     Confirmed,
     AtOnce,
+}
+
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Watch {
+    pub(super) silence: String,
+    pub(super) first_within: String,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Watch {
+            silence: "auto".to_owned(),
+            first_within: "24h".to_owned(),
+        }
+    }
 }
 
 #[derive(Deserialize)]

@@ -14,6 +14,7 @@ use crate::domain::delivery::Schedule;
 use crate::domain::event::Subscription;
 use crate::domain::id::Namespace;
 use crate::domain::masked::Secret;
+use crate::domain::silence::Rule;
 use crate::domain::subject::SubjectTemplate;
 use crate::domain::topic::TopicTemplate;
 
@@ -40,6 +41,8 @@ pub struct Settings {
     pub lifecycle: Lifecycle,
     /// The listener for TokenEx's own notifications, if there is to be one.
     pub tokenex_callbacks: Option<TokenExCallbacks>,
+    /// When a silence is too long.
+    pub watch: Watch,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -525,6 +528,15 @@ pub struct Mdes {
     pub response_host: Option<String>,
     /// How it is reached.
     pub egress: Egress,
+}
+
+/// `[watch]`: when a silence is too long.
+#[derive(Clone, Copy, Debug)]
+pub struct Watch {
+    /// When nothing has come for a while.
+    pub silence: Rule,
+    /// When nothing ever came: so long after the first start; `None`: never.
+    pub first_within: Option<Duration>,
 }
 
 /// `[lifecycle.contract]`: the HTTP status of each kind of answer of the served contract; TokenEx documents none.

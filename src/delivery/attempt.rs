@@ -126,7 +126,7 @@ async fn outgoing(line: &Line, claimed: &Claimed, now: OffsetDateTime) -> Result
     Ok(Outgoing {
         id: event.id,
         kind: event.kind,
-        token: Some(TokenReference {
+        token: event.kind.is_of_token().then(|| TokenReference {
             namespace: event.data.namespace,
             reference: event.data.token_unique_reference.clone(),
         }),

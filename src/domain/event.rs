@@ -21,6 +21,7 @@ pub use self::advice::Advice;
 pub use self::command::OfCommand;
 pub use self::subscription::{Pattern, Subscription};
 pub use self::telling::{Telling, told};
+use super::alarm::OfAlarm;
 use super::id::{EventId, Namespace, NotificationId};
 use super::masked::Secret;
 use super::notification::Flag;
@@ -28,6 +29,9 @@ use super::token::Change;
 
 /// The version of the bodies below. A field may be added within it; none goes, and none changes its meaning.
 pub const VERSION: u32 = 1;
+
+/// How the types begin that are about the receiver itself.
+const OPS: &str = "ops.";
 
 macro_rules! event_types {
     ($($(#[$meta:meta])* $name:ident = $word:literal,)*) => {
@@ -88,9 +92,38 @@ event_types! {
     TokenSnapshot = "token.snapshot",
     /// Nothing happened: someone tries out a destination. It speaks of no token.
     Test = "test",
+    /// Entries in quarantine need a person, or do not any more. This type and the others of `ops` speak of no token, and
+    /// go only to who asks for them by name: `ops.*`, `ops.gap`.
+    OpsQuarantine = "ops.quarantine",
+    /// A notification may have been missed; or what was to be done about that is.
+    OpsGap = "ops.gap",
+    /// Tokens are in a doubt that nothing settles, or are not any more.
+    OpsAnomaly = "ops.anomaly",
+    /// A certificate or a revocation list of the receiver's runs out, or was renewed.
+    OpsCertificate = "ops.certificate",
+    /// The certificate of a decryption key runs out, or was renewed.
+    OpsKey = "ops.key",
+    /// A destination is not told, or is again.
+    OpsDestination = "ops.destination",
+    /// Nothing comes for longer than usual, or something came.
+    OpsSilence = "ops.silence",
+    /// The receiver's own call through its public name does not come in, or does again.
+    OpsProbe = "ops.probe",
+    /// Commands wait for an operator or for their proof, or do not any more.
+    OpsCommand = "ops.command",
 }
 
 impl EventType {
+    /// It speaks of a token.
+    pub fn is_of_token(self) -> bool {
+        self != EventType::Test && !self.is_of_alarm()
+    }
+
+    /// It is about what needs a person.
+    pub fn is_of_alarm(self) -> bool {
+        self.as_str().starts_with(OPS)
+    }
+
     /// The type of that word, if there is one.
     pub fn parse(word: &str) -> Option<Self> {
         EventType::ALL.iter().copied().find(|kind| kind.as_str() == word)
@@ -163,6 +196,9 @@ pub struct EventData {
     /// The command that it is about; only there if it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<OfCommand>,
+    /// What needs a person; only there if it is about that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm: Option<OfAlarm>,
 }
 
 /// The token as it stands when an attempt is made; it may have moved on since the event.
@@ -200,6 +236,34 @@ pub enum Number {
     Is(Secret),
     /// It cannot be opened any more.
     Unavailable,
+}
+
+impl EventData {
+    /// Of no token: its reference is empty.
+    pub fn of_no_token(now: OffsetDateTime) -> Self {
+        EventData {
+            namespace: Namespace::Mdes,
+            token_unique_reference: String::new(),
+            token_requestor_id: None,
+            merchant_reference: None,
+            sequence: 0,
+            index: 1,
+            of: 1,
+            state_changed: false,
+            status: None,
+            previous_status: None,
+            suspended_by: Vec::new(),
+            reason_code: None,
+            status_at: None,
+            received_at: now,
+            changes: Vec::new(),
+            notification_id: None,
+            flags: Vec::new(),
+            advice: Advice::None,
+            command: None,
+            alarm: None,
+        }
+    }
 }
 
 impl Event {

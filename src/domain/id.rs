@@ -108,6 +108,10 @@ macro_rules! uuid_id {
 }
 
 uuid_id!(
+    /// An alarm that was raised.
+    AlarmId
+);
+uuid_id!(
     /// One notification as we received it (a UUID version 7, so that ids sort by time of receipt).
     NotificationId
 );

@@ -5,6 +5,7 @@
 //! is another's business.
 
 mod admit;
+mod alarms;
 mod ask;
 mod assets;
 mod audit;

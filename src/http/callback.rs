@@ -232,6 +232,9 @@ async fn notify(
         let misses = &callback.misses;
         misses.note(Missed::Unavailable, &peer.name, "unavailable", received_at);
     }
+    if let Said::Received(_) = said {
+        callback.metrics.heard(received_at.unix_timestamp());
+    }
     tell(&callback.metrics, &said, &peer, &answer, started);
     respond(answer)
 }

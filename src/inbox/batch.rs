@@ -10,7 +10,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
 use crate::domain::notification::Windows;
 use crate::store::{self, Recorded, Recording, SharedStore};
 use crate::telemetry::Metrics;
@@ -87,19 +86,9 @@ impl Answer {
 
 impl Batch {
     /// Starts the worker; its handle ends when every [`Batch`] is dropped and the queue is empty.
-    pub fn start(
-        store: SharedStore,
-        bounds: Bounds,
-        clock: Arc<dyn Clock>,
-        metrics: Metrics,
-    ) -> (Self, JoinHandle<()>) {
+    pub fn start(store: SharedStore, bounds: Bounds, metrics: Metrics) -> (Self, JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(bounds.queue_max);
-        let worker = Worker {
-            store,
-            bounds,
-            clock,
-            metrics,
-        };
+        let worker = Worker { store, bounds, metrics };
         let room = Arc::new(Semaphore::new(bounds.queue_bytes_max));
         let places = Arc::new(Semaphore::new(bounds.queue_max));
         let batch = Batch {
@@ -148,7 +137,6 @@ impl Batch {
 struct Worker {
     store: SharedStore,
     bounds: Bounds,
-    clock: Arc<dyn Clock>,
     metrics: Metrics,
 }
 
@@ -271,8 +259,7 @@ impl Worker {
     async fn record(&self, part: &Part) -> Result<Vec<Recorded>, store::Error> {
         let started = Instant::now();
         let recorded = self.store.record(&part.recordings, &self.bounds.windows).await?;
-        let now = self.clock.now().unix_timestamp();
-        self.metrics.committed(part.recordings.len(), started.elapsed(), now);
+        self.metrics.committed(part.recordings.len(), started.elapsed());
         Ok(recorded)
     }
 }

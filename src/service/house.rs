@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::watch::Watch;
 use crate::config::settings::{ForwardedProof, Settings};
 use crate::domain::id::NotificationId;
 use crate::domain::masked::Secret;
@@ -11,21 +12,24 @@ use crate::http::admin::house::{Certificate, House, Key, KeyName};
 use crate::inbox::{Inbox, Redriven};
 use crate::keys::{DecryptionKey, Keys};
 use crate::net::exhibit::{self, Exhibit};
+use crate::store::alarms::Standing;
 use crate::store::{self, KeptQuarantine};
 
 /// The house, as the admin side asks it.
 pub(super) struct Assembled {
     inbox: Arc<Inbox>,
     keys: Arc<Keys>,
+    watch: Arc<Watch>,
     pub(super) settings: Settings,
 }
 
 impl Assembled {
     /// Over these parts.
-    pub(super) fn of(inbox: &Arc<Inbox>, keys: &Arc<Keys>, settings: &Settings) -> Arc<Self> {
+    pub(super) fn of(inbox: &Arc<Inbox>, keys: &Arc<Keys>, watch: &Arc<Watch>, settings: &Settings) -> Arc<Self> {
         Arc::new(Assembled {
             inbox: inbox.clone(),
             keys: keys.clone(),
+            watch: watch.clone(),
             settings: settings.clone(),
         })
     }
@@ -39,6 +43,10 @@ impl House for Assembled {
 
     async fn redrive(&self, entry: &KeptQuarantine) -> Result<Redriven, store::Error> {
         self.inbox.redrive(entry).await
+    }
+
+    async fn needs(&self) -> Result<Standing, store::Error> {
+        self.watch.needs().await
     }
 
     async fn certificates(&self) -> Vec<Certificate> {

@@ -1,16 +1,20 @@
 //! Reads certificates, CRLs and keys again while running. A bad file keeps the old one in force, and says so.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use time::OffsetDateTime;
 use tokio::sync::Notify;
 
 use super::act::Services;
 use super::changes::Changes;
 use super::notify::Supervisor;
+use super::watch::{Holds, Watch};
 use crate::config::settings::KeyFile;
 use crate::delivery::Destination;
+use crate::domain::alarm::{Alarm, Alert};
 use crate::keys::Keys;
+use crate::net::exhibit;
 use crate::net::tls::{DoorTls, ServerTls};
 use crate::telemetry::Metrics;
 
@@ -36,6 +40,8 @@ pub(super) struct Reloadable {
     /// Rung when the keys were read again.
     pub new_keys: Arc<Notify>,
     pub metrics: Metrics,
+    /// Is told until when what is in force holds, and what could not be read.
+    pub watch: Arc<Watch>,
 }
 
 impl Reloadable {
@@ -80,6 +86,7 @@ impl Reloadable {
 
     /// Each part by itself: a bad file keeps the old one, and says so, and does not hold up the others.
     fn reload(&self) {
+        self.watch.reports().withdraw_all(Alert::ReloadKeptOld);
         self.tell("callback.tls", self.door.reload().map_err(Into::into));
         if let Some(admin) = &self.admin {
             self.tell("admin.tls", admin.reload().map_err(Into::into));
@@ -114,6 +121,9 @@ impl Reloadable {
             }
             Err(error) => {
                 self.metrics.reload("kept_old");
+                let says = format!("{what} could not be read again; the old ones stay in force");
+                let alarm = Alarm::new(Alert::ReloadKeptOld, what, says);
+                self.watch.reports().report(alarm);
                 tracing::error!(
                     what,
                     error = format!("{error:#}"),
@@ -129,8 +139,20 @@ impl Reloadable {
             .destinations
             .iter()
             .flat_map(|(_, destination)| destination.expiries());
-        for (file, at) in self.door.expiries().into_iter().chain(admin).chain(shown) {
-            self.metrics.expires(&file, at.unix_timestamp());
+        let certificates: Vec<_> = self.door.expiries().into_iter().chain(admin).chain(shown).collect();
+        for (file, at) in &certificates {
+            self.metrics.expires(file, at.unix_timestamp());
         }
+        self.watch.dates().are(Holds {
+            certificates,
+            keys: self.keys.certificates().iter().filter_map(|file| until(file)).collect(),
+        });
     }
+}
+
+/// Until when the certificate of a decryption key holds.
+fn until(file: &Path) -> Option<(String, OffsetDateTime)> {
+    let shown = exhibit::certificates("keys.certificate", file);
+    let until = shown.into_iter().filter_map(|one| one.not_after).min()?;
+    Some((file.display().to_string(), until))
 }

@@ -1,25 +1,21 @@
-//! What goes on beside the doors: waiting for the store, redriving for new keys, measuring.
+//! What goes on beside the doors: waiting for the store, redriving for new keys.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use time::OffsetDateTime;
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::inbox::Inbox;
-use crate::store::outbox::{KeptDestination, Start};
+use crate::store::outbox::Start;
 use crate::store::roster::{Operator, Right};
 use crate::store::{self, Memory, Outbox as _, Roster as _, Store as _};
-use crate::telemetry::{Backlog, Metrics};
 
 /// How often the store is asked whether it is there, until it is.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 /// How long after one that failed the next redrive is tried.
 const REDRIVE_RETRY: Duration = Duration::from_secs(5);
-/// How often slow-moving figures are measured.
-const MEASURE_EVERY: Duration = Duration::from_secs(15);
 
 const NO_OPERATOR: &str = "key `admin.listen`: is beyond loopback, and there is no operator who may ask: run \
                            `mdes-receiver operators add NAME --role operator`, or listen on 127.0.0.1";
@@ -123,42 +119,5 @@ async fn redrive(inbox: &Inbox) {
             Err(error) => tracing::warn!(%error, "cannot redrive; trying again"),
         }
         tokio::time::sleep(REDRIVE_RETRY).await;
-    }
-}
-
-/// Measures for ever; a figure that cannot be had stands still, and the log says so.
-pub(super) async fn measure(
-    memory: Arc<Memory>,
-    clock: Arc<dyn Clock>,
-    metrics: Metrics,
-    store_is_there: CancellationToken,
-) {
-    store_is_there.cancelled().await;
-    loop {
-        match memory.destinations().await {
-            Ok(destinations) => tell_backlogs(&destinations, clock.now(), &metrics),
-            Err(error) => {
-                tracing::warn!(%error, "cannot measure what waits for the destinations; its gauges stand still")
-            }
-        }
-        match memory.quarantine_open().await {
-            Ok(open) => metrics.quarantine_open(open),
-            Err(error) => tracing::warn!(%error, "cannot count what is in quarantine; its gauge stands still"),
-        }
-        metrics.sample(clock.now().unix_timestamp());
-        tokio::time::sleep(MEASURE_EVERY).await;
-    }
-}
-
-fn tell_backlogs(destinations: &[KeptDestination], now: OffsetDateTime, metrics: &Metrics) {
-    for one in destinations {
-        let age = one.oldest_open.map_or(time::Duration::ZERO, |since| now - since);
-        let backlog = Backlog {
-            open: one.open + one.behind,
-            parked: one.parked,
-            oldest_secs: age.whole_seconds(),
-            is_paused: one.paused.is_some(),
-        };
-        metrics.destination(&one.name, &backlog);
     }
 }

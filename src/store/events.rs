@@ -6,7 +6,7 @@ use super::outbox::{Events, KeptEvent};
 use super::row::row;
 use super::session::{Session, Sql, execute, fetch};
 use super::values::{Document, Id, JsonText, Stamp};
-use crate::domain::event::{Current, Event, EventType};
+use crate::domain::event::{Current, Event};
 
 const APPEND: Sql = Sql {
     postgres: "\
@@ -73,7 +73,7 @@ impl<'a> EventRow<'a> {
     /// Of an event; `token_index` is the place of what was said in its notification.
     pub(super) fn of(event: &'a Event, token_index: Option<u32>, only_for: Option<&'a str>) -> Result<Self, Error> {
         let data = &event.data;
-        let is_of_token = event.kind != EventType::Test;
+        let is_of_token = event.kind.is_of_token();
         let notification = data.notification_id.zip(token_index);
         Ok(EventRow {
             id: Id(event.id.0),

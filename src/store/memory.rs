@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::alarms::{Alarms, Counts, Looked, Standing as StandingAlarms, counts, hearing, raised};
 use super::asking::{
     Asked, Asking, Cause, ClaimedQuestions, ClaimedReconcile, Found, KeptGap, KeptQuestion, KeptReconcile, Miss,
     NewReconcile, Opened, ReconciledPage, Scope, SettledQuestion, findings, gaps, presence, questions, reconciles,
@@ -36,12 +37,14 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::config::settings;
+use crate::domain::alarm::Alarm;
 use crate::domain::command::{Action, Service};
 use crate::domain::id::{
     CommandId, DeliveryId, GapId, Namespace, NotificationId, QuarantineId, ReconcileId, TokenReference,
 };
 use crate::domain::masked::without_written_numbers;
 use crate::domain::notification::Windows;
+use crate::domain::silence::Hearing;
 use crate::domain::token::Registration;
 
 /// A schema change may have to wait for its tables, and rewrite them.
@@ -778,6 +781,41 @@ impl Asking for Memory {
         let now = self.clock.now();
         self.write(async |session| presence::here(session, replica, downtime, longer_than, now).await)
             .await
+    }
+}
+
+#[async_trait]
+impl Alarms for Memory {
+    async fn look(&self, seen: &[Alarm], may_clear: bool) -> Result<Looked, Error> {
+        let now = self.clock.now();
+        let looked = self
+            .write(async |session| raised::look(session, seen, may_clear, now).await)
+            .await;
+        // Most looks tell nothing; one whose answer was lost may have.
+        if !matches!(&looked, Ok(looked) if looked.raised.is_empty() && looked.cleared.is_empty()) {
+            self.bell.ring();
+        }
+        looked
+    }
+
+    async fn alarms(&self) -> Result<StandingAlarms, Error> {
+        self.read(async |session| raised::standing(session).await).await
+    }
+
+    async fn hear(&self, heard: Option<OffsetDateTime>) -> Result<Hearing, Error> {
+        let now = self.clock.now();
+        match heard {
+            Some(heard) => {
+                self.write(async |session| hearing::hear(session, heard, now).await)
+                    .await
+            }
+            None => self.read(async |session| hearing::hearing(session, now).await).await,
+        }
+    }
+
+    async fn counts(&self) -> Result<Counts, Error> {
+        let now = self.clock.now();
+        self.read(async |session| counts::counts(session, now).await).await
     }
 }
 

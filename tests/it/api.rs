@@ -8,7 +8,7 @@ mod audit;
 mod charge;
 mod commands;
 mod deliveries;
-mod docs;
+pub mod docs;
 mod events;
 mod export;
 mod links;

@@ -32,4 +32,5 @@ mod store;
 mod tokenex;
 mod tokenex_callbacks;
 mod walk;
+mod watch;
 mod world;

@@ -1,7 +1,7 @@
 //! What a store promises. Each promise is a function, and is kept on both databases.
 
 mod answers;
-mod asking;
+pub mod asking;
 mod commands;
 mod deliveries;
 mod events;

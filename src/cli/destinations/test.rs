@@ -10,8 +10,8 @@ use crate::cli::NOT_WELL;
 use crate::clock::{Clock, SystemClock, new_id};
 use crate::config::settings::Settings;
 use crate::delivery::{self, Outgoing, Sent};
-use crate::domain::event::{Advice, Attempt, Event, EventData, EventType, VERSION};
-use crate::domain::id::{EventId, Namespace};
+use crate::domain::event::{Attempt, Event, EventData, EventType, VERSION};
+use crate::domain::id::EventId;
 
 pub(super) async fn run(name: &str, settings: &Settings) -> anyhow::Result<ExitCode> {
     let names: Vec<&str> = settings.destinations.iter().map(|one| one.name.as_str()).collect();
@@ -67,33 +67,12 @@ fn outgoing(now: OffsetDateTime) -> Outgoing {
     }
 }
 
-/// Of no token: its reference is empty.
 fn event(now: OffsetDateTime) -> Event {
     Event {
         id: EventId(new_id(now)),
         kind: EventType::Test,
         version: VERSION,
         timestamp: now,
-        data: EventData {
-            namespace: Namespace::Mdes,
-            token_unique_reference: String::new(),
-            token_requestor_id: None,
-            merchant_reference: None,
-            sequence: 0,
-            index: 1,
-            of: 1,
-            state_changed: false,
-            status: None,
-            previous_status: None,
-            suspended_by: Vec::new(),
-            reason_code: None,
-            status_at: None,
-            received_at: now,
-            changes: Vec::new(),
-            notification_id: None,
-            flags: Vec::new(),
-            advice: Advice::None,
-            command: None,
-        },
+        data: EventData::of_no_token(now),
     }
 }

@@ -158,7 +158,7 @@ fn outgoing(event: &Event, told: &Told) -> Outgoing {
     Outgoing {
         id: event.id,
         kind: event.kind,
-        token: Some(TokenReference {
+        token: event.kind.is_of_token().then(|| TokenReference {
             namespace: event.data.namespace,
             reference: event.data.token_unique_reference.clone(),
         }),

@@ -10,6 +10,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 use super::{Current, Event, EventType, VERSION};
+use crate::domain::alarm::Alert;
 
 /// What an attempt adds to `data`.
 #[derive(JsonSchema)]
@@ -38,6 +39,7 @@ fn schema(kind: EventType) -> Value {
     data["current"] = Value::from(current);
     data["current"]["description"] = added["properties"]["current"]["description"].clone();
     about_a_command(&mut schema, kind);
+    about_an_alarm(&mut schema, kind);
     schema
 }
 
@@ -54,6 +56,25 @@ fn about_a_command(schema: &mut Value, kind: EventType) {
     let definitions = schema["$defs"].as_object_mut().expect("definitions");
     for name in ["OfCommand", "CommandId", "Action", "Service", "Stage", "Proof"] {
         definitions.remove(name).expect("a command is made of it");
+    }
+}
+
+/// What is about an alarm says which; nothing else speaks of one.
+fn about_an_alarm(schema: &mut Value, kind: EventType) {
+    let data = &mut schema["$defs"]["EventData"];
+    if kind.is_of_alarm() {
+        let description = data["properties"]["alarm"]["description"].clone();
+        data["properties"]["alarm"] = json!({ "$ref": "#/$defs/OfAlarm", "description": description });
+        data["required"].as_array_mut().expect("names").push(json!("alarm"));
+        let kinds = Alert::ALL.iter().filter(|alert| alert.kind().event() == kind);
+        let names: Vec<&str> = kinds.map(|alert| alert.as_str()).collect();
+        schema["$defs"]["Alert"] = json!({ "type": "string", "enum": names });
+        return;
+    }
+    data["properties"].as_object_mut().expect("fields").remove("alarm");
+    let definitions = schema["$defs"].as_object_mut().expect("definitions");
+    for name in ["OfAlarm", "Alert", "State"] {
+        definitions.remove(name).expect("an alarm is made of it");
     }
 }
 

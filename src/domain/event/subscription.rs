@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::EventType;
+use super::{EventType, OPS};
 
-/// Event types with a wildcard: `*`, `token.*`, `token.suspended`.
+/// Event types with a wildcard: `*`, `token.*`, `token.suspended`, `ops.*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(String);
 
@@ -18,8 +18,12 @@ impl Pattern {
             .then_some(pattern)
     }
 
-    /// `*` stands for any text at the end.
+    /// `*` stands for any text at the end, but not for what is about the receiver itself: that is for who asks for it by
+    /// name, as `ops.*`, and no surprise for who wants all that is said of tokens.
     pub fn fits(&self, kind: &str) -> bool {
+        if kind.starts_with(OPS) && !self.0.starts_with(OPS) {
+            return false;
+        }
         match self.0.strip_suffix('*') {
             Some(start) => kind.starts_with(start),
             None => kind == self.0,
@@ -37,7 +41,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Everything.
+    /// Everything that is said of tokens.
     pub fn all() -> Self {
         Subscription {
             types: vec![Pattern("*".to_owned())],
@@ -73,6 +77,16 @@ mod tests {
         assert!(tokens.wants("token.suspended", None));
         assert!(!tokens.wants("card.changed", None));
         assert!(subscription(&["*"], &[]).wants("card.changed", None));
+    }
+
+    #[test]
+    fn what_is_about_the_receiver_itself_is_asked_for_by_name() {
+        assert!(!subscription(&["*"], &[]).wants("ops.gap", None));
+        assert!(!Subscription::all().wants("ops.gap", None));
+        assert!(subscription(&["*", "ops.*"], &[]).wants("ops.gap", None));
+        let gaps = subscription(&["ops.gap"], &["50100000001"]);
+        assert!(gaps.wants("ops.gap", None) && !gaps.wants("ops.key", None));
+        assert_eq!(Pattern::parse("o*"), None);
     }
 
     #[test]

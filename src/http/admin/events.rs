@@ -22,7 +22,7 @@ pub(super) fn routes() -> Vec<Route> {
     let wanted = || {
         let words = EventType::ALL.iter().map(|kind| kind.as_str().replace('.', "[.]"));
         let words: Vec<String> = words
-            .chain(["[*]", "token[.][*]", "card[.][*]", "command[.][*]"].map(str::to_owned))
+            .chain(["[*]", "token[.][*]", "card[.][*]", "command[.][*]", "ops[.][*]"].map(str::to_owned))
             .collect();
         let one = words.join("|");
         let list = format!("^({one})(,({one}))*$");

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use crate::domain::id::NotificationId;
 use crate::domain::masked::Secret;
 use crate::inbox::Redriven;
+use crate::store::alarms::Standing;
 use crate::store::{self, KeptQuarantine};
 
 /// Whoever assembles the house answers.
@@ -19,6 +20,9 @@ pub trait House: Send + Sync {
 
     /// Reads a quarantined entry again, through the door by which it came in.
     async fn redrive(&self, entry: &KeptQuarantine) -> Result<Redriven, store::Error>;
+
+    /// What needs a person at this moment.
+    async fn needs(&self) -> Result<Standing, store::Error>;
 
     /// Every certificate and revocation list that the configuration names, as its file is now.
     async fn certificates(&self) -> Vec<Certificate>;

@@ -16,7 +16,7 @@ use super::admit::{Door, admit};
 use super::problem::Problem;
 use super::route::Route;
 use super::{
-    AdminState, assets, charge, commands, deliveries, destinations, events, links, notifications, quarantine,
+    AdminState, alarms, assets, charge, commands, deliveries, destinations, events, links, notifications, quarantine,
     reconciles, shown, tokens,
 };
 use crate::config::settings::{Destination, Limits};
@@ -66,6 +66,7 @@ pub(super) fn routes() -> Vec<Route> {
         destinations::routes(),
         notifications::routes(),
         quarantine::routes(),
+        alarms::routes(),
         shown::routes(),
     ]
     .into_iter()

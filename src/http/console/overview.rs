@@ -3,121 +3,81 @@
 use axum::extract::State;
 use axum::response::Html;
 use maud::{Markup, html};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use time::OffsetDateTime;
 
 use super::page::{Failure, page};
 use super::session::Visitor;
 use super::{Console, SharedConsole, chart, shown};
-use crate::domain::command::Stage;
-use crate::store::desk::{CommandFilter, KeptCommand};
+use crate::domain::alarm::{Alarm, Alert, Kind};
+use crate::store::alarms::KeptAlarm;
+use crate::store::desk::CommandFilter;
 use crate::store::outbox::KeptDestination;
 
 const HOUR: usize = 60;
-/// Open commands that are looked through for what waits.
-const LOOKED_THROUGH: u32 = 200;
-
-/// One thing that somebody should look at.
-struct Need {
-    path: String,
-    what: String,
-    todo: &'static str,
-}
+/// Open commands that are counted.
+const COMMANDS_MAX: u32 = 200;
 
 /// `GET /console`.
 pub(super) async fn show(State(console): State<SharedConsole>, visitor: Visitor) -> Result<Html<String>, Failure> {
+    let needs = console.state.house.needs().await?;
     let quarantined = console.state.store.quarantine_open().await?;
     let destinations = console.state.outbox.destinations().await?;
     let open = CommandFilter {
         open: true,
         ..CommandFilter::default()
     };
-    let commands = console.state.desk.commands(&open, None, LOOKED_THROUGH).await?;
-    let questions = console.state.asking.questions(None, LOOKED_THROUGH).await?;
-    let given_up = questions.iter().filter(|one| one.given_up).count();
-    let mut needs = needs(quarantined, &destinations, &commands);
-    if given_up > 0 {
-        needs.push(Need {
-            path: "/console/reconciles".to_owned(),
-            what: format!("{given_up} asked after in vain"),
-            todo: "Tokens in doubt of which the network says nothing that settles it.",
-        });
-    }
+    let commands = console.state.desk.commands(&open, None, COMMANDS_MAX).await?;
     let content = html! {
         div data-live {
             h1 { "Overview" }
-            (needed(&needs))
-            (figures(&console, quarantined, &destinations, &commands))
+            (needed(&needs.alarms, console.now()))
+            (figures(&console, quarantined, &destinations, commands.len()))
             (charts(&console))
         }
     };
     Ok(page(&visitor, "/console", "Overview", &content))
 }
 
-fn needs(quarantined: u64, destinations: &[KeptDestination], commands: &[KeptCommand]) -> Vec<Need> {
-    let mut needs = Vec::new();
-    if quarantined > 0 {
-        needs.push(Need {
-            path: "/console/quarantine".to_owned(),
-            what: format!("{quarantined} in quarantine"),
-            todo: "What could not be used: find out why, then redrive or resolve it.",
-        });
-    }
-    for one in destinations {
-        if let Some((_, why)) = &one.paused {
-            needs.push(Need {
-                path: "/console/destinations".to_owned(),
-                what: format!("{} is paused", one.name),
-                todo: if why.is_empty() {
-                    "Nothing is sent to it."
-                } else {
-                    "Nothing is sent to it until it is resumed."
-                },
-            });
-        }
-        if one.parked > 0 {
-            needs.push(Need {
-                path: format!("/console/deliveries?destination={}&state=parked", one.name),
-                what: format!("{} parked for {}", one.parked, one.name),
-                todo: "Tried to the end; later ones of the same tokens wait behind them. Retry or skip.",
-            });
-        }
-    }
-    let waits = commands.iter().filter(|kept| kept.waits).count();
-    if waits > 0 {
-        needs.push(Need {
-            path: "/console/commands?open=true".to_owned(),
-            what: format!("{waits} wait for approval"),
-            todo: "Another operator than who asked has to approve.",
-        });
-    }
-    let overdue = commands
-        .iter()
-        .filter(|kept| kept.command.stage == Stage::Overdue)
-        .count();
-    if overdue > 0 {
-        needs.push(Need {
-            path: "/console/commands?stage=overdue".to_owned(),
-            what: format!("{overdue} overdue"),
-            todo: "The service took them and nothing was seen of it; it is being asked.",
-        });
-    }
-    needs
-}
-
-fn needed(needs: &[Need]) -> Markup {
+fn needed(needs: &[KeptAlarm], now: OffsetDateTime) -> Markup {
     html! {
         @if needs.is_empty() {
             p.calm { "Nothing needs you." }
         } @else {
             ul.needs {
-                @for need in needs {
-                    li { a href=(need.path) { (need.what) } span { (need.todo) } }
+                @for kept in needs {
+                    li {
+                        a href=(path(&kept.alarm)) { (kept.alarm.says) }
+                        span { (kept.alarm.alert.next_step()) " · since " (shown::at(kept.raised_at, now)) }
+                    }
                 }
             }
         }
     }
 }
 
-fn figures(console: &Console, quarantined: u64, destinations: &[KeptDestination], commands: &[KeptCommand]) -> Markup {
+/// The page on which one sees more of it.
+fn path(alarm: &Alarm) -> String {
+    let page = match alarm.alert {
+        Alert::DeliveriesParked => return parked_for(&alarm.about),
+        Alert::CommandOverdue => "commands?stage=overdue",
+        alert => match alert.kind() {
+            Kind::Quarantine => "quarantine",
+            Kind::Gap | Kind::Anomaly | Kind::Silence | Kind::Probe => "reconciles",
+            Kind::Certificate | Kind::Key => "keys",
+            Kind::Destination => "destinations",
+            Kind::Command => "commands?open=true",
+        },
+    };
+    format!("/console/{page}")
+}
+
+fn parked_for(destination: &str) -> String {
+    let destination = utf8_percent_encode(destination, NON_ALPHANUMERIC);
+    format!("/console/deliveries?destination={destination}&state=parked")
+}
+
+fn figures(console: &Console, quarantined: u64, destinations: &[KeptDestination], commands: usize) -> Markup {
     let now = console.now();
     let oldest = destinations.iter().filter_map(|one| one.oldest_open).min();
     let open: u64 = destinations.iter().map(|one| one.open + one.behind).sum();
@@ -125,11 +85,11 @@ fn figures(console: &Console, quarantined: u64, destinations: &[KeptDestination]
     let last = last.and_then(|unix| time::OffsetDateTime::from_unix_timestamp(unix).ok());
     html! {
         dl.figures {
-            div { dt { "Last notification" } dd { (last.map_or_else(|| "none since the start".to_owned(), |at| shown::ago(at, now))) } }
+            div { dt { "Last notification" } dd { (last.map_or_else(|| "none yet".to_owned(), |at| shown::ago(at, now))) } }
             div { dt { "In quarantine" } dd { (quarantined) } }
             div { dt { "To be delivered" } dd { (open) } }
             div { dt { "Oldest undelivered" } dd { (oldest.map_or_else(|| "none".to_owned(), |at| shown::long(now - at))) } }
-            div { dt { "Commands under way" } dd { (commands.len()) } }
+            div { dt { "Commands under way" } dd { (commands) } }
         }
     }
 }

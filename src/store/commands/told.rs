@@ -100,6 +100,7 @@ fn event(kind: EventType, command: &Command, token: TokenRow, now: OffsetDateTim
             flags: Vec::new(),
             advice: Advice::on_command(kind),
             command: Some(OfCommand::of(command)),
+            alarm: None,
         },
     }
 }

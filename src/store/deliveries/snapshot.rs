@@ -184,6 +184,7 @@ fn event(token: TokenRow, now: OffsetDateTime) -> Result<Event, Error> {
             notification_id: None,
             flags: Vec::new(),
             command: None,
+            alarm: None,
         },
     })
 }

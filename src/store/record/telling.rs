@@ -46,6 +46,7 @@ pub(super) fn told(
             flags: decision.flags.iter().copied().collect(),
             advice: telling.advice,
             command: None,
+            alarm: None,
         };
         (telling.kind, data)
     };

@@ -17,6 +17,7 @@ use mdes_receiver::http::admin::{self, AdminState};
 use mdes_receiver::inbox::Redriven;
 use mdes_receiver::lifecycle::art::Art;
 use mdes_receiver::lifecycle::ordering::Offered;
+use mdes_receiver::store::alarms::Standing;
 use mdes_receiver::store::{
     Error, KeptNotification, KeptQuarantine, KeptStatement, KeptToken, Migrated, NewQuarantine, QuarantineFilter,
     Recorded, Recording, Resolution, Store, Transition,
@@ -47,6 +48,10 @@ impl House for Empty {
     }
 
     async fn redrive(&self, _: &KeptQuarantine) -> Result<Redriven, Error> {
+        unreachable!()
+    }
+
+    async fn needs(&self) -> Result<Standing, Error> {
         unreachable!()
     }
 

@@ -447,6 +447,9 @@ fn what_cannot_be_right_is_refused() {
         ("[admin]", "listen = '0.0.0.0:9443'", "admin.listen"),
         ("[admin]", "listen = '127.0.0.1:8443'", "admin.listen"),
         ("[log]", "filter = 'a=b=c'", "log.filter"),
+        ("[watch]", "silence = 'sometimes'", "watch.silence"),
+        ("[watch]", "silence = '0s'", "watch.silence"),
+        ("[watch]", "first_within = 'auto'", "watch.first_within"),
     ];
     for (table, lines, key) in wrong {
         let refusal = operator(&with(table, lines)).refusal();

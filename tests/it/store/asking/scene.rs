@@ -25,7 +25,7 @@ pub const BOTH: &[Namespace] = &[Namespace::Mdes, Namespace::TokenEx];
 pub struct Scene {
     pub database: Database,
     pub memory: Arc<Memory>,
-    clock: Arc<ManualClock>,
+    pub clock: Arc<ManualClock>,
 }
 
 impl Scene {

@@ -264,6 +264,7 @@ fn event(kind: EventType, token: Option<&str>, requestor: Option<&str>, now: Off
             flags: Vec::new(),
             advice,
             command: None,
+            alarm: None,
         },
     }
 }

@@ -6,6 +6,7 @@ use super::{
     Shape, body, id, id_or_null, list, object, of, or_null, page, says, text, time, time_or_null, whole, words,
     yes_or_no,
 };
+use crate::domain::alarm::{Alert, Kind};
 
 pub(super) fn all() -> Vec<Shape> {
     let items = [("items", list(of("Question")))];
@@ -31,6 +32,8 @@ pub(super) fn all() -> Vec<Shape> {
         ("Questions", object("Those that need a person first", &items)),
         ("Gap", gap()),
         ("GapPage", page("Gap")),
+        ("Alarm", alarm()),
+        ("Alarms", alarms()),
         ("Bytes", says("The medium, as it came", text())),
     ]
 }
@@ -69,6 +72,33 @@ fn reconcile() -> Value {
         ("stopped", yes_or_no()),
     ]);
     object("A comparison of what is held with what the network says", &fields)
+}
+
+fn alarm() -> Value {
+    let kinds: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+    let alerts: Vec<&str> = Alert::ALL.iter().map(|alert| alert.as_str()).collect();
+    let about = "Of what: a destination's name, a file …; empty if there is only one such thing";
+    let fields = [
+        ("kind", says("Told as the event `ops.` and this", words(&kinds))),
+        (
+            "alert",
+            says("By which it has its entry in the runbook", words(&alerts)),
+        ),
+        ("about", says(about, text())),
+        ("says", says("What is so, in one sentence", text())),
+        ("count", says("How many things", whole())),
+        ("next_step", says("The first thing to do about it", text())),
+        ("runbook", text()),
+        ("since", time()),
+        ("seen_at", says("When a replica last saw it", time())),
+    ];
+    object("Something that needs a person", &fields)
+}
+
+fn alarms() -> Value {
+    let looked = says("When a replica last looked; null: none ever did", time_or_null());
+    let fields = [("items", list(of("Alarm"))), ("looked_at", looked)];
+    object("What needs a person", &fields)
 }
 
 fn finding() -> Value {

@@ -197,7 +197,7 @@ fn acting() -> Vec<Shape> {
 fn replaying() -> Vec<Shape> {
     let instant = || json!({ "type": ["string", "null"], "format": "date-time" });
     let kinds = EventType::ALL.iter().map(|kind| kind.as_str());
-    let kinds: Vec<&str> = kinds.chain(["*", "token.*", "card.*", "command.*"]).collect();
+    let kinds: Vec<&str> = kinds.chain(["*", "token.*", "card.*", "command.*", "ops.*"]).collect();
     let types = json!({ "type": "array", "maxItems": 100, "items": { "enum": kinds } });
     let mut replaying = body(
         "Which events, and to whom: `since` or `token` must be there",
