@@ -169,7 +169,7 @@ filter = "{level}"
     @contextlib.contextmanager
     def _started(self, name, command, **more):
         with open(self.logs / name, "ab") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **more}, start_new_session=True)
+            process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **more}, start_new_session=True)
         server = Server(process, self.logs / name)
         try:
             yield server
