@@ -97,13 +97,10 @@ pub trait Asking: Send + Sync {
     /// Notes misses: each lengthens the open gap of its kind and peer, or opens one.
     async fn missed(&self, misses: &[Miss]) -> Result<(), Error>;
 
-    /// Closes the gaps that have been quiet since then, and keeps for all of them together one reconcile (with their
-    /// latest end as its `since`: what came after it speaks for its token, unless `reconcile` is `None`), in one transaction; gives what was closed.
-    async fn close_gaps(
-        &self,
-        quiet_since: OffsetDateTime,
-        reconcile: Option<&NewReconcile>,
-    ) -> Result<Vec<KeptGap>, Error>;
+    /// Closes the gaps that have ended, and keeps for all of them together one reconcile (with their latest end as its
+    /// `since`: what came after it speaks for its token, unless `reconcile` is `None`), in one transaction; gives what was
+    /// closed. What is missed after that opens another gap.
+    async fn close_gaps(&self, ended: Ended, reconcile: Option<&NewReconcile>) -> Result<Vec<KeptGap>, Error>;
 
     /// Gaps, newest first, before that one, at most `limit` (1 to 1,000).
     async fn gaps(&self, before: Option<GapId>, limit: u32) -> Result<Vec<KeptGap>, Error>;
@@ -423,6 +420,15 @@ pub struct KeptGap {
     /// How.
     pub missed: Missed,
     /// Whose.
+/// Which gaps have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Nothing was missed since then.
+    pub quiet_since: OffsetDateTime,
+    /// Or it began before that: what goes on and on is asked after all the same.
+    pub begun_before: OffsetDateTime,
+}
+
     pub peer: String,
     /// The newest reason.
     pub reason: String,
