@@ -130,6 +130,8 @@ pub struct Trouble {
     /// Its own words, masked, if there were any.
     pub words: Option<Value>,
 }
+    /// It heard, and refuses this one token: of others it may speak.
+    pub of_this_token: bool,
 
 /// Who takes in what a service said of a token, through the same reading and rules as what Mastercard tells of itself.
 #[async_trait]
@@ -165,3 +167,5 @@ pub struct Taken {
     /// The token's sequence after it, if it was told.
     pub sequence: Option<u64>,
 }
+    /// It changed nothing that was held: it said what was not known yet, if it said anything new.
+    pub adds_only: bool,

@@ -51,6 +51,7 @@ impl Throttled {
                 code: None,
                 why: format!("too much is asked of it: no turn within {seconds} s, see `lifecycle.calls_per_second`"),
                 no_such_token: false,
+                of_this_token: false,
                 unasked: true,
                 words: None,
             });

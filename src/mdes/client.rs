@@ -238,6 +238,7 @@ fn trouble(why: impl Into<String>) -> Trouble {
 
 /// Opens the signing key, with its password if it has one; the error says which step failed.
 pub fn opens(settings: &settings::Mdes) -> Result<(), oauth1::Error> {
+        of_this_token: false,
     signer(settings).map(drop)
 }
 

@@ -209,3 +209,4 @@ impl Listener for Inbox {
         })
     }
 }
+            adds_only: outcome.is_none_or(|outcome| outcome.adds_only),

@@ -27,6 +27,9 @@ use crate::domain::question::Finding;
 use crate::domain::status::Status;
 use crate::domain::token::{Doubt, Token};
 
+/// Why nobody is asked about a token whose row is corrupt.
+pub const UNREADABLE: &str = "what we hold of it cannot be read: see the log";
+
 /// What is asked of the memory about questions. Deadlines and errors are as those of [`super::Store`].
 #[async_trait]
 pub trait Asking: Send + Sync {
@@ -41,7 +44,8 @@ pub trait Asking: Send + Sync {
     ) -> Result<Opened, Error>;
 
     /// Takes questions about tokens of these namespaces that are due, the longest due first, under a lease. One whose
-    /// token has no doubt any more is closed instead. One that was given up is due again when its wait is over.
+    /// token has no doubt any more is closed instead. One that was given up is due again when its wait is over. One whose
+    /// token cannot be read is given up for a day, and holds up no other.
     async fn claim_questions(
         &self,
         namespaces: &[Namespace],
@@ -134,6 +138,8 @@ pub struct Opened {
 pub struct ClaimedQuestions {
     /// They.
     pub claimed: Vec<ClaimedQuestion>,
+    /// What is held of these cannot be read.
+    pub unreadable: Vec<TokenReference>,
     /// More was due.
     pub more: bool,
     /// When the next one is due, if one is.
@@ -335,6 +341,8 @@ pub struct ToAsk {
     pub token: Token,
     /// What the merchant said of its status, if it is only registered.
     pub registered_as: Option<Status>,
+    /// What is held of it cannot be read; then `token` has its name alone. It must not hold up the others.
+    pub is_unreadable: bool,
 }
 
 /// A page of the tokens that a reconcile asks about.
@@ -412,14 +420,6 @@ pub struct Miss {
     pub until: OffsetDateTime,
 }
 
-/// A gap as kept.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct KeptGap {
-    /// Its id; ids sort by when it was opened.
-    pub id: GapId,
-    /// How.
-    pub missed: Missed,
-    /// Whose.
 /// Which gaps have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
@@ -429,6 +429,14 @@ pub struct Ended {
     pub begun_before: OffsetDateTime,
 }
 
+/// A gap as kept.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct KeptGap {
+    /// Its id; ids sort by when it was opened.
+    pub id: GapId,
+    /// How.
+    pub missed: Missed,
+    /// Whose.
     pub peer: String,
     /// The newest reason.
     pub reason: String,

@@ -9,8 +9,10 @@ use crate::domain::command::{Seen, Target};
 use crate::domain::id::{Namespace, NotificationId};
 use crate::domain::notification::TOKEN_REFERENCE_ID;
 use crate::domain::question::{Finding, agrees, answers_for};
+use crate::domain::status::Status;
 use crate::domain::token::{Token, Verdict};
 use crate::lifecycle::{Learned, Looked, Taken, TokenService, Trouble};
+use crate::store::asking::UNREADABLE;
 
 /// A service's client has a deadline of its own; this one is for the lease's sake.
 const CALL_MAX: Duration = Duration::from_secs(25);
@@ -56,6 +58,14 @@ impl Answer {
         }
     }
 
+    /// What we hold of it cannot be read.
+    pub(super) fn unreadable() -> Self {
+        Answer {
+            is_trouble: false,
+            ..Answer::none(Finding::Unanswered, UNREADABLE)
+        }
+    }
+
     fn none(finding: Finding, why: impl Into<String>) -> Self {
         Answer {
             finding,
@@ -71,20 +81,26 @@ impl Enquiry {
     /// Asks the token's own service how it stands, and has the answer taken in.
     ///
     /// A crash on the way leaves the question as it was, or the answer on disk: then asking again says what we hold.
-    pub(super) async fn ask(&self, held: &Token, purpose: Purpose) -> Answer {
+    /// What is only registered agrees with what was registered.
+    pub(super) async fn ask(&self, held: &Token, registered_as: Option<&Status>, purpose: Purpose) -> Answer {
         let Some(service) = self.service_of(held.reference.namespace) else {
             return Answer::none(Finding::Unanswered, "no token service of its namespace is configured");
         };
         match look(service.as_ref(), &target(held)).await {
-            Ok(looked) => self.heard(held, looked, purpose).await,
+            Ok(looked) => {
+                let is_same = agrees(held, &looked.seen) || is_as_registered(held, registered_as, &looked.seen);
+                self.heard(held, looked, is_same, purpose).await
+            }
             Err(trouble) if trouble.no_such_token => Answer::none(Finding::NotThere, trouble.why),
-            Err(trouble) => Answer::none(Finding::Unanswered, trouble.why),
+            Err(trouble) => Answer {
+                is_trouble: !trouble.of_this_token,
+                ..Answer::none(Finding::Unanswered, trouble.why)
+            },
         }
     }
 
-    async fn heard(&self, held: &Token, looked: Looked, purpose: Purpose) -> Answer {
+    async fn heard(&self, held: &Token, looked: Looked, is_same: bool, purpose: Purpose) -> Answer {
         let Looked { seen, statement, .. } = looked;
-        let is_same = agrees(held, &seen);
         let said = |finding, why: String| Answer {
             seen: Some(seen.clone()),
             is_trouble: false,
@@ -140,8 +156,16 @@ async fn look(service: &dyn TokenService, target: &Target) -> Result<Looked, Tro
     }
 }
 
+/// Nothing was heard of it, and what was registered of its status, if anything, is what the network says.
+fn is_as_registered(held: &Token, registered_as: Option<&Status>, seen: &Seen) -> bool {
+    held.is_unheard() && registered_as.is_none_or(|status| *status == seen.status)
+}
+
 fn made_of(taken: &Taken, held: &Token, seen: &Seen, is_same: bool) -> (Finding, String) {
     match taken.verdict {
+        Some(Verdict::Advanced) if is_same && taken.adds_only => {
+            (Finding::Agrees, "as we hold it, and more than we knew of it".to_owned())
+        }
         Some(Verdict::Advanced) if is_same => (Finding::Repaired, "its data were not as the network says".to_owned()),
         Some(Verdict::Advanced) => (Finding::Repaired, differs(held, seen)),
         Some(Verdict::Late) => (Finding::Moved, "it moved while we asked".to_owned()),
@@ -163,6 +187,7 @@ fn unanswered(why: String) -> Trouble {
         code: None,
         why,
         no_such_token: false,
+        of_this_token: false,
         unasked: false,
         words: None,
     }
