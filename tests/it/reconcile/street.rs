@@ -1,5 +1,8 @@
 //! A receiver, an MDES that can be asked, and a shop that is told.
 
+use std::sync::Arc;
+
+use mdes_receiver::clock::{Clock, SystemClock};
 use mdes_receiver::domain::id::TokenReference;
 use mdes_receiver::simulator::dev_files;
 use mdes_receiver::simulator::services::tokens::{Act, Cause, NewToken};
@@ -24,6 +27,11 @@ pub struct Street {
 
 impl Street {
     pub async fn over(database: Database) -> Self {
+        Street::at(database, Arc::new(SystemClock)).await
+    }
+
+    /// The receiver's day goes by this clock; everybody else's by the real one.
+    pub async fn at(database: Database, clock: Arc<dyn Clock>) -> Self {
         let shop = Merchant::content().await;
         let desk = Desk::over(database);
         let (signing, _) = dev_files::signing(&desk.path("."), OffsetDateTime::now_utc()).expect("a key is made");
@@ -40,7 +48,7 @@ impl Street {
             services.mdes_url(),
             Settings::default().consumer_key,
         );
-        let world = desk.with(&extra).open().await;
+        let world = desk.with(&extra).open_at(clock).await;
         world.ready().await;
         Street {
             operator: Caller::operator(&world).await,
