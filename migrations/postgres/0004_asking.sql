@@ -181,7 +181,7 @@ comment on column assets.width is 'In pixels, if it was said';
 comment on column assets.height is 'In pixels, if it was said';
 comment on column assets.fetched_at is 'When it was fetched';
 
-comment on column tokens.doubts is 'Why it is provisional: tie, untimed, from_the_future, deactivated_out_of_order, repeated_across, woke_after_deactivation, unrecognized, hinted, several_network_tokens';
+comment on column tokens.doubts is 'Why it is provisional: tie, untimed, from_the_future, deactivated_out_of_order, repeated_across, woke_after_deactivation, unrecognized, hinted, several_network_tokens, number_missing';
 
 -- An older program would not know the new doubts in a token's state.
 update schema_info set version = 4, oldest_program = 4;

@@ -91,6 +91,11 @@ impl TokenService for Throttled {
         self.inner.look(target).await
     }
 
+    async fn look_with_number(&self, target: &Target) -> Result<Looked, Trouble> {
+        self.turn().await?;
+        self.inner.look_with_number(target).await
+    }
+
     async fn change(&self, request: &Request<'_>) -> Reply {
         match self.turn().await {
             Ok(()) => self.inner.change(request).await,

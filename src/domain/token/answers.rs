@@ -75,6 +75,7 @@ impl Token {
         // What is metadata without an instant in a statement is how it stands now in an answer: no doubt.
         let doubts = token.doubts.clone();
         changes.extend(token.hear_metadata(statement, instant, hearing));
+        changes.extend(token.take_due_number(statement, hearing));
         token.doubts = doubts;
         token.latest = Some(statement.hash);
         decided(token, &heard, changes, flags)

@@ -194,6 +194,7 @@ impl Token {
         let standing = [
             (Doubt::Hinted, self.hint.as_ref().is_some_and(|hint| hint.is_news)),
             (Doubt::SeveralNetworkTokens, self.several_network_tokens),
+            (Doubt::NumberMissing, self.lacks_number()),
         ];
         for (doubt, is_there) in standing {
             match is_there {

@@ -21,6 +21,7 @@ const TURN_MAX: Duration = Duration::from_secs(30);
 const TURN_AGAIN: Duration = Duration::from_secs(1);
 /// The inbox answers within its own deadline, which may be longer than we wait.
 const LEARN_MAX: Duration = Duration::from_secs(10);
+const NO_NUMBER: &str = "; but its new number was not given, or could not be opened: the log says which";
 
 /// What one is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,13 @@ pub(super) enum Purpose {
     Reconcile,
     /// A reconcile compares, and changes nothing.
     DryRun,
+}
+
+impl Purpose {
+    /// A number leaves the network only if it is missing here.
+    fn wants_number(self, held: &Token) -> bool {
+        self == Purpose::Doubt && held.lacks_number()
+    }
 }
 
 /// What came of it.
@@ -86,7 +94,7 @@ impl Enquiry {
         let Some(service) = self.service_of(held.reference.namespace) else {
             return Answer::none(Finding::Unanswered, "no token service of its namespace is configured");
         };
-        match look(service.as_ref(), &target(held)).await {
+        match look(service.as_ref(), &target(held), purpose.wants_number(held)).await {
             Ok(looked) => {
                 let is_same = agrees(held, &looked.seen) || is_as_registered(held, registered_as, &looked.seen);
                 self.heard(held, looked, is_same, purpose).await
@@ -129,7 +137,10 @@ impl Enquiry {
         let learned = timeout(LEARN_MAX, self.listener.learn(learned)).await;
         match learned.unwrap_or_else(|_| Err("not in time".to_owned())) {
             Ok(taken) => {
-                let (finding, why) = made_of(&taken, held, &seen, is_same);
+                let (finding, mut why) = made_of(&taken, held, &seen, is_same);
+                if purpose.wants_number(held) && finding == Finding::Agrees {
+                    why += NO_NUMBER;
+                }
                 Answer {
                     taken: Some(taken),
                     ..said(finding, why)
@@ -144,10 +155,14 @@ impl Enquiry {
 }
 
 /// Commands go before questions: who finds no turn among them comes again for a while.
-async fn look(service: &dyn TokenService, target: &Target) -> Result<Looked, Trouble> {
+async fn look(service: &dyn TokenService, target: &Target, with_number: bool) -> Result<Looked, Trouble> {
     let until = Instant::now() + TURN_MAX;
     loop {
-        let looked = timeout(CALL_MAX, service.look(target)).await;
+        let call = match with_number {
+            true => service.look_with_number(target),
+            false => service.look(target),
+        };
+        let looked = timeout(CALL_MAX, call).await;
         let late = |_| Err(unanswered(format!("no answer within {CALL_MAX:?}")));
         match looked.unwrap_or_else(late) {
             Err(trouble) if trouble.unasked && Instant::now() < until => sleep(TURN_AGAIN).await,

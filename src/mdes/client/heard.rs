@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{trouble, words};
 use crate::domain::command::Seen;
 use crate::lifecycle::{Looked, Reply, Trouble};
+use crate::mdes::detail::DETAIL;
 use crate::mdes::message;
 
 /// The token is not in a state for it.
@@ -146,10 +147,20 @@ impl Heard {
         match message::state(&token) {
             Ok(Some(seen)) => Ok(Looked {
                 seen,
-                statement: Some(statement(&token, request_id)),
+                statement: Some(self.statement_with_detail(&token, request_id)),
                 words: self.words.clone(),
             }),
             _ => Err(self.silence_of_token("no state that can be read")),
+        }
+    }
+
+    /// What is sealed to us stays sealed until the inbox opens it.
+    fn statement_with_detail(&self, token: &Map<String, Value>, request_id: &str) -> Bytes {
+        match self.field(DETAIL).filter(|detail| detail.is_object()) {
+            Some(detail) => json!({ "requestId": request_id, "tokens": [token], DETAIL: detail })
+                .to_string()
+                .into(),
+            None => statement(token, request_id),
         }
     }
 

@@ -6,7 +6,7 @@ use mdes_receiver::clock::{Clock, SystemClock};
 use mdes_receiver::domain::id::TokenReference;
 use mdes_receiver::simulator::dev_files;
 use mdes_receiver::simulator::services::tokens::{Act, Cause, NewToken};
-use mdes_receiver::simulator::services::{Services, Settings};
+use mdes_receiver::simulator::services::{Door, Services, Settings};
 use mdes_receiver::store::{Asking as _, KeptStatement, Memory};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -75,6 +75,14 @@ impl Street {
     pub async fn known(&self, reference: &str) {
         self.made(reference);
         say(&self.world, reference, "ACTIVE", LONG_AGO).await;
+    }
+
+    /// From now on MDES knows our key, and gives numbers sealed to it.
+    pub fn gives_numbers(&self) {
+        self.services.notify_mdes(Door {
+            sender: self.world.sender(),
+            sealer: self.world.desk.sealer(),
+        });
     }
 
     /// The issuer suspends it, and the notification is lost.
