@@ -28,7 +28,7 @@ use crate::keys::Keys;
 use crate::mdes::{self, Read, Reading, Reason, Resting, Unreadable};
 use crate::store::{self, NewQuarantine, Outcome, Recorded, Recording, SealedBy, SharedStore};
 use batch::{Batch, Unrecorded};
-use overhear::Newcomers;
+use overhear::Floods;
 
 /// What the store keeps as the reason for a body that it refused itself.
 pub const STORE_REFUSED: &str = "STORE_REFUSED";
@@ -102,7 +102,7 @@ pub struct Inbox {
     new_id: NewId,
     /// How what TokenEx says without being asked is heard.
     callbacks: Manner,
-    newcomers: Newcomers,
+    floods: Floods,
 }
 
 impl Inbox {
@@ -124,7 +124,7 @@ impl Inbox {
             clock,
             new_id,
             callbacks: Manner::Hinted,
-            newcomers: Newcomers::default(),
+            floods: Floods::default(),
         }
     }
 

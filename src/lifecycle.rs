@@ -31,6 +31,11 @@ pub trait TokenService: Send + Sync {
     /// How it sees a token now (GetStatus, getToken).
     async fn look(&self, target: &Target) -> Result<Looked, Trouble>;
 
+    /// The same, and the token's own number within the statement, sealed to us, where the service gives one (getToken).
+    async fn look_with_number(&self, target: &Target) -> Result<Looked, Trouble> {
+        self.look(target).await
+    }
+
     /// Asks it once to change a token. It retries nothing: what came of it is the desk's to find out.
     async fn change(&self, request: &Request<'_>) -> Reply;
 }
@@ -125,6 +130,8 @@ pub struct Trouble {
     pub why: String,
     /// The service knows no such token; asking again will not help.
     pub no_such_token: bool,
+    /// It heard, and refuses this one token: of others it may speak.
+    pub of_this_token: bool,
     /// It was not asked at all: there was no turn in its line.
     pub unasked: bool,
     /// Its own words, masked, if there were any.
@@ -164,4 +171,6 @@ pub struct Taken {
     pub verdict: Option<Verdict>,
     /// The token's sequence after it, if it was told.
     pub sequence: Option<u64>,
+    /// It changed nothing that was held: it said what was not known yet, if it said anything new.
+    pub adds_only: bool,
 }

@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod client;
+mod detail;
 mod envelope;
 mod message;
 pub mod oauth1;
@@ -15,6 +16,7 @@ use std::fmt;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
+pub use detail::{Answered, with_number};
 pub use envelope::{Opened, seal};
 pub use reason::{Field, Reason};
 

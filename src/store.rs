@@ -229,6 +229,8 @@ pub struct Outcome {
     pub sequence: u64,
     /// What was odd about it.
     pub flags: std::collections::BTreeSet<Flag>,
+    /// It changed nothing that was held: it said what was not known yet, if it said anything new.
+    pub adds_only: bool,
 }
 
 /// A token as kept.

@@ -75,7 +75,7 @@ comment on column reconciles.namespaces is 'Whose references: those whose servic
 comment on column reconciles.since is 'It asks only about tokens of which nothing was recorded since then; null: about all';
 comment on column reconciles.dry_run is 'It looks and changes nothing';
 comment on column reconciles.total is 'How many tokens there were to ask about when it began; at most a million are counted; null: it has not begun';
-comment on column reconciles.agrees is 'How many are as we hold them';
+comment on column reconciles.agrees is 'How many are as we hold them, or as they were registered if nothing was heard of them before';
 comment on column reconciles.repaired is 'How many were not, and are now';
 comment on column reconciles.differs is 'How many are not, and stay so: a dry run, or the state rules do not take it yet';
 comment on column reconciles.moved is 'How many moved while we asked';
@@ -181,7 +181,7 @@ comment on column assets.width is 'In pixels, if it was said';
 comment on column assets.height is 'In pixels, if it was said';
 comment on column assets.fetched_at is 'When it was fetched';
 
-comment on column tokens.doubts is 'Why it is provisional: tie, untimed, from_the_future, deactivated_out_of_order, repeated_across, woke_after_deactivation, unrecognized, hinted, several_network_tokens';
+comment on column tokens.doubts is 'Why it is provisional: tie, untimed, from_the_future, deactivated_out_of_order, repeated_across, woke_after_deactivation, unrecognized, hinted, several_network_tokens, number_missing';
 
 -- An older program would not know the new doubts in a token's state.
 update schema_info set version = 4, oldest_program = 4;

@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::status::Status;
-use super::token::{Registration, Token};
+use super::token::{Doubt, Registration, Token};
 
 /// The answer; a later one is more careful than an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -22,10 +22,14 @@ pub enum Charge {
 /// The answer about this token, and why, in words for a person.
 pub fn charge(token: &Token, registration: Option<&Registration>) -> (Charge, &'static str) {
     match token.status() {
-        Some(Status::Active) if token.is_provisional() => {
+        Some(Status::Active) if token.doubts().iter().any(|doubt| *doubt != Doubt::NumberMissing) => {
             let why = "the network says ACTIVE, and something speaks against it: `doubts` says what";
             (Charge::Confirm, why)
         }
+        Some(Status::Active) if token.lacks_number() => (
+            Charge::Yes,
+            "the network says ACTIVE; but its number is another one now, which was not given yet",
+        ),
         Some(Status::Active) => (Charge::Yes, "the network says ACTIVE"),
         Some(Status::Inactive) => (Charge::No, "the network says INACTIVE: it is not activated yet"),
         Some(Status::Suspended) => (

@@ -39,6 +39,15 @@ pub type FieldName = String;
 /// The register that holds (masked) the token's own number.
 pub const TOKEN_NUMBER: &str = "tokenInfo.tokenNumber";
 
+/// The last digits of the token's own number; they come with whatever `tokenInfo` says.
+pub const TOKEN_SUFFIX: &str = "tokenInfo.tokenPanSuffix";
+
+/// Until when the number is good, `MMYY`.
+pub const TOKEN_EXPIRY: &str = "tokenInfo.tokenExpiry";
+
+/// The reason of a token that was digitised anew: its expiry is another, and maybe its number.
+pub const REDIGITISED: &str = "REDIGITIZATION_COMPLETE";
+
 /// TokenEx's `tokenReferenceId`: which of a TokenEx token's network tokens is meant. It names, and states nothing.
 pub const TOKEN_REFERENCE_ID: &str = "tokenReferenceId";
 

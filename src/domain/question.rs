@@ -14,7 +14,8 @@ use super::token::Token;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Finding {
-    /// The network says what we held.
+    /// The network says what we held, or what you registered, if nothing was heard of the token before; what it says
+    /// besides and nobody had said yet is taken in.
     Agrees,
     /// It says something else, and we hold that now.
     Repaired,

@@ -7,6 +7,7 @@
 
 mod answers;
 mod hints;
+mod number;
 mod rules;
 mod said;
 mod verdict;
@@ -48,6 +49,8 @@ pub enum Doubt {
     Hinted,
     /// Several network tokens share its name (TokenEx's), and nobody can tell of which one an answer speaks.
     SeveralNetworkTokens,
+    /// It was digitised anew, and its new number was not given.
+    NumberMissing,
 }
 
 impl Doubt {
@@ -64,6 +67,7 @@ impl Doubt {
             Doubt::SeveralNetworkTokens => {
                 "several network tokens share this name: what is held is of the first of them"
             }
+            Doubt::NumberMissing => "it was digitised anew, and its new number was not given; it is being asked for",
             Doubt::Hinted => "somebody who cannot prove it said that something changed; it is being asked after",
         }
     }
@@ -111,6 +115,9 @@ pub struct Token {
     /// It was spoken of as more than one network token.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     several_network_tokens: bool,
+    /// Its number was replaced then, and what we hold of before is its number no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaced: Option<Register>,
 }
 
 impl Token {
@@ -129,6 +136,7 @@ impl Token {
             survived: None,
             hint: None,
             several_network_tokens: false,
+            replaced: None,
         }
     }
 

@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::Response;
 use axum::{Extension, Router};
 use bytes::Bytes;
+use time::OffsetDateTime;
 
 use crate::clock::Clock;
 use crate::config::settings;
@@ -204,6 +205,7 @@ async fn notify(
     let Caller(Ok(peer)) = caller else {
         return respond(answer::forbidden(host)); // the door has logged and counted it
     };
+    let mut unanswered = Unanswered::to(&callback, &peer);
     let announced = head
         .headers
         .get(header::CONTENT_LENGTH)
@@ -228,15 +230,42 @@ async fn notify(
     let (said, answer) = tokio::time::timeout(callback.settings.limits.answer, work)
         .await
         .unwrap_or_else(|_| (Said::Unavailable("no commit in time".to_owned()), unavailable(host)));
-    if let Said::Unavailable(_) = said {
-        let misses = &callback.misses;
-        misses.note(Missed::Unavailable, &peer.name, "unavailable", received_at);
-    }
+    unanswered.is_miss = matches!(said, Said::Unavailable(_));
     if let Said::Received(_) = said {
         callback.metrics.heard(received_at.unix_timestamp());
     }
     tell(&callback.metrics, &said, &peer, &answer, started);
     respond(answer)
+}
+
+/// A notification on its way: whoever hangs up before it is answered has missed us as much as who is answered with 503.
+/// It may be on disk by then all the same, and costs a question too many.
+struct Unanswered<'a> {
+    callback: &'a Callback,
+    peer: &'a Peer,
+    since: OffsetDateTime,
+    is_miss: bool,
+}
+
+impl<'a> Unanswered<'a> {
+    fn to(callback: &'a Callback, peer: &'a Peer) -> Self {
+        Unanswered {
+            callback,
+            peer,
+            since: callback.clock.now(),
+            is_miss: true,
+        }
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    /// A panic is noted by whoever catches it.
+    fn drop(&mut self) {
+        if self.is_miss && !std::thread::panicking() {
+            let misses = &self.callback.misses;
+            misses.note(Missed::Unavailable, &self.peer.name, "unavailable", self.since);
+        }
+    }
 }
 
 /// The body or what there is of it, what is wrong with it, and how long it was; or why there is nothing to keep.

@@ -89,6 +89,7 @@ impl Looks for Vec<Arc<dyn TokenService>> {
                 code: None,
                 why: format!("{} is not configured", service.as_str()),
                 no_such_token: false,
+                of_this_token: false,
                 unasked: false,
                 words: None,
             }),

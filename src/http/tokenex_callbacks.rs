@@ -40,7 +40,7 @@ pub struct Callbacks {
     metrics: Metrics,
     misses: Misses,
     strangers: Mutex<Flood>,
-    newcomers: Mutex<Flood>,
+    flood: Mutex<Flood>,
 }
 
 impl Callbacks {
@@ -57,7 +57,7 @@ impl Callbacks {
         Callbacks {
             secret: hashed(settings.path_secret.expose()),
             strangers: flood(),
-            newcomers: flood(),
+            flood: flood(),
             inbox,
             settings,
             limits,
@@ -89,10 +89,7 @@ impl Callbacks {
     async fn heed(&self, arrival: Arrival) -> Said {
         match self.inbox.overhear(arrival).await {
             Ok(receipt) => Said::Received(receipt),
-            Err(Unheeded::Unusable { id, reason, detail }) => Said::Refused(reason, detail, Some(id)),
-            Err(Unheeded::Poison(id)) => Said::Refused(STORE_REFUSED, "the store refuses it", Some(id)),
-            Err(Unheeded::TooMany) => Said::TooMany,
-            Err(Unheeded::Unavailable(why)) => Said::Unavailable(why),
+            Err(unheeded) => Said::of(unheeded),
         }
     }
 
@@ -101,9 +98,9 @@ impl Callbacks {
         if arrival.body.is_empty() {
             return Said::Refused(fault, "refused at the door", None);
         }
-        match self.inbox.keep(arrival, fault, bytes).await {
+        match self.inbox.keep_overheard(arrival, fault, bytes).await {
             Ok(id) => Said::Refused(fault, "refused at the door", Some(id)),
-            Err(refusal) => Said::Unavailable(format!("{refusal:?}")),
+            Err(unheeded) => Said::of(unheeded),
         }
     }
 
@@ -113,7 +110,7 @@ impl Callbacks {
             Said::Refused(TOO_LARGE, ..) => 413,
             Said::Refused(TOO_SLOW, ..) => 408,
             Said::Refused(..) => self.settings.refusal_status,
-            Said::TooMany | Said::Unavailable(_) => 503,
+            Said::TooMany(_) | Said::Unavailable(_) => 503,
         }
     }
 
@@ -167,10 +164,9 @@ impl Callbacks {
                 let quarantine = quarantine.map_or_else(|| "-".to_owned(), |id| id.to_string());
                 tracing::warn!(outcome, detail, status, quarantine, %address, took_ms, "TokenEx callback");
             }
-            Said::TooMany => {
-                let mut flood = self.newcomers.lock().expect("no one panics while holding it");
+            Said::TooMany(why) => {
+                let mut flood = self.flood.lock().expect("no one panics while holding it");
                 if let Some(suppressed) = flood.line(self.clock.now()) {
-                    let why = "too many speak of tokens that were never heard of";
                     tracing::error!(outcome, why, suppressed, status, %address, "TokenEx callback");
                 }
             }
@@ -189,17 +185,26 @@ const MALFORMED: &str = "MALFORMED";
 enum Said {
     Received(Receipt),
     Refused(&'static str, &'static str, Option<QuarantineId>),
-    TooMany,
+    TooMany(&'static str),
     Unavailable(String),
 }
 
 impl Said {
+    fn of(unheeded: Unheeded) -> Self {
+        match unheeded {
+            Unheeded::Unusable { id, reason, detail } => Said::Refused(reason, detail, Some(id)),
+            Unheeded::Poison(id) => Said::Refused(STORE_REFUSED, "the store refuses it", Some(id)),
+            Unheeded::TooMany(why) => Said::TooMany(why),
+            Unheeded::Unavailable(why) => Said::Unavailable(why),
+        }
+    }
+
     fn word(&self) -> &'static str {
         match self {
             Said::Received(receipt) if receipt.repeat => "repeat",
             Said::Received(_) => "recorded",
             Said::Refused(reason, ..) => reason,
-            Said::TooMany => "too_many",
+            Said::TooMany(_) => "too_many",
             Said::Unavailable(_) => "unavailable",
         }
     }
@@ -246,7 +251,7 @@ async fn notify(
     };
     let said = tokio::time::timeout(callbacks.limits.answer, work).await;
     let said = said.unwrap_or_else(|_| Said::Unavailable("no commit in time".to_owned()));
-    if matches!(said, Said::TooMany | Said::Unavailable(_)) {
+    if matches!(said, Said::TooMany(_) | Said::Unavailable(_)) {
         let misses = &callbacks.misses;
         misses.note(
             Missed::Unavailable,

@@ -26,7 +26,8 @@ pub struct Learned {
     pub service: Service,
     /// Of which token, as that service names it; what it says of others is not heard.
     pub token: TokenReference,
-    /// A JSON object with a `tokens` array in MDES's form; at most a client's limit. It is sealed before it rests.
+    /// A JSON object with a `tokens` array in MDES's form, and getToken's `tokenDetail` if that was asked for; at most a
+    /// client's limit. It is sealed before it rests.
     pub body: Bytes,
     /// It answers a question of ours, asked when we held that sequence of the token; `None`: it is a statement.
     pub asked_at_sequence: Option<u64>,
@@ -53,7 +54,12 @@ impl Inbox {
     /// A crash before leaves nothing, and it can be asked for again.
     pub async fn learn(&self, learned: Learned) -> Result<Receipt, Unlearned> {
         let ring = self.keys.current();
-        let read = mdes::read(&learned.body, &ring, &self.rules.unsealed(), learned.received_at)
+        let answered = mdes::with_number(&learned.body, &ring, &self.rules, learned.received_at);
+        if let Some(why) = answered.unopened {
+            let token = learned.token.shown();
+            tracing::warn!(token, why, "the number that a service gave cannot be opened");
+        }
+        let read = mdes::read(&answered.body, &ring, &self.rules.unsealed(), learned.received_at)
             .map_err(|unreadable| Unlearned::Unusable(unreadable.detail))?;
         let arrival = Arrival {
             received_at: learned.received_at,

@@ -1,7 +1,8 @@
 //! Takes in what TokenEx says without being asked, through the same queue and the same quarantine.
 //!
 //! Nobody proves these calls: the sender is known by an address and a path. So they are hints, unless the operator
-//! believes them; and however many come, only so many of them may speak of tokens that we never heard of.
+//! believes them; and however many come, only so many of them are taken in: of tokens that we never heard of, of those
+//! that we know, and of what cannot be read.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,11 +13,15 @@ use crate::domain::id::QuarantineId;
 use crate::domain::token::Manner;
 use crate::keys::KeyRing;
 use crate::mdes::{self, Read};
-use crate::store::{self, NewQuarantine, Recording};
+use crate::store::{NewQuarantine, Recording};
 use crate::tokenex::notice;
 
-/// So many tokens that we never heard of may be spoken of within [`WHILE`], in each replica.
-const NEWCOMERS_MAX: u32 = 600;
+/// So many may speak of tokens that we never heard of within [`WHILE`], in each replica.
+const OF_NEWCOMERS_MAX: u32 = 600;
+/// So many of tokens that we know: a hundred a second, as when an issuer changes all of its cards.
+const OF_KNOWN_MAX: u32 = 6_000;
+/// So many that cannot be read, each of which is kept in quarantine.
+const UNREADABLE_MAX: u32 = 600;
 const WHILE: Duration = Duration::minutes(1);
 
 /// It was not taken in.
@@ -33,8 +38,8 @@ pub enum Unheeded {
     },
     /// The store refuses it. It is in quarantine.
     Poison(QuarantineId),
-    /// It is about a token that we never heard of, and so were too many before it. Nothing is kept of it.
-    TooMany,
+    /// Too many of its kind came before it. Nothing is kept of it.
+    TooMany(&'static str),
     /// Nothing could be kept; the sender should try again.
     Unavailable(String),
 }
@@ -56,11 +61,7 @@ impl Inbox {
             Ok(read) => read,
             Err(unreadable) => return Err(self.set_aside_notice(&arrival, unreadable).await),
         };
-        match self.may_speak(&read, arrival.received_at).await {
-            Ok(true) => {}
-            Ok(false) => return Err(Unheeded::TooMany),
-            Err(error) => return Err(Unheeded::Unavailable(error.to_string())),
-        }
+        self.may_speak(&read, arrival.received_at).await?;
         let recorded = self.record(arrival, read, self.callbacks).await;
         recorded.map_err(|refusal| match refusal {
             Refusal::Poison { id, .. } | Refusal::Unusable { id, .. } => Unheeded::Poison(id),
@@ -68,7 +69,22 @@ impl Inbox {
         })
     }
 
+    /// Keeps a body that the door does not take, as [`Inbox::keep`], within the bound of what cannot be read.
+    pub async fn keep_overheard(
+        &self,
+        arrival: Arrival,
+        fault: &'static str,
+        body_bytes: u64,
+    ) -> Result<QuarantineId, Unheeded> {
+        self.floods.unreadable(arrival.received_at)?;
+        let kept = self.keep(arrival, fault, body_bytes).await;
+        kept.map_err(|refusal| Unheeded::Unavailable(format!("{refusal:?}")))
+    }
+
     async fn set_aside_notice(&self, arrival: &Arrival, unreadable: notice::Unreadable) -> Unheeded {
+        if let Err(too_many) = self.floods.unreadable(arrival.received_at) {
+            return too_many;
+        }
         let notice::Unreadable { reason, detail } = unreadable;
         let resting = mdes::rest(&arrival.body, &self.keys.current());
         let entry: NewQuarantine = self.entry(arrival, resting, reason.to_owned(), detail.to_owned());
@@ -78,13 +94,16 @@ impl Inbox {
         }
     }
 
-    /// Its token was heard of, or there is room for one more that was not.
-    async fn may_speak(&self, read: &Read, now: OffsetDateTime) -> Result<bool, store::Error> {
+    /// There is room for one more that speaks of its token.
+    async fn may_speak(&self, read: &Read, now: OffsetDateTime) -> Result<(), Unheeded> {
         let Some(statement) = read.notification.statements.first() else {
-            return Ok(true);
+            return Ok(());
         };
-        let is_known = self.store.token(&statement.token).await?.is_some();
-        Ok(is_known || self.newcomers.admit(now))
+        let known = self.store.token(&statement.token).await;
+        match known.map_err(|error| Unheeded::Unavailable(error.to_string()))? {
+            Some(_) => self.floods.of_known(now),
+            None => self.floods.of_newcomer(now),
+        }
     }
 
     /// What of a quarantined body is to be recorded, now that it can be read.
@@ -107,21 +126,43 @@ pub(super) fn read(body: &[u8], ring: &KeyRing) -> Result<Read, notice::Unreadab
     })
 }
 
-/// Counts those that speak of tokens that we never heard of.
+/// Counts what comes, each kind by itself, so that a flood of one drowns no other.
 #[derive(Default)]
-pub(super) struct Newcomers(Mutex<Option<(OffsetDateTime, u32)>>);
+pub(super) struct Floods {
+    of_newcomers: Flood,
+    of_known: Flood,
+    unreadable: Flood,
+}
 
-impl Newcomers {
+impl Floods {
+    fn of_newcomer(&self, now: OffsetDateTime) -> Result<(), Unheeded> {
+        const WHY: &str = "too many speak of tokens that were never heard of";
+        self.of_newcomers.admit(now, OF_NEWCOMERS_MAX, WHY)
+    }
+
+    fn of_known(&self, now: OffsetDateTime) -> Result<(), Unheeded> {
+        self.of_known.admit(now, OF_KNOWN_MAX, "too many speak of tokens")
+    }
+
+    fn unreadable(&self, now: OffsetDateTime) -> Result<(), Unheeded> {
+        self.unreadable.admit(now, UNREADABLE_MAX, "too many cannot be read")
+    }
+}
+
+#[derive(Default)]
+struct Flood(Mutex<Option<(OffsetDateTime, u32)>>);
+
+impl Flood {
     /// One more, if there is room in this while.
-    fn admit(&self, now: OffsetDateTime) -> bool {
+    fn admit(&self, now: OffsetDateTime, max: u32, why: &'static str) -> Result<(), Unheeded> {
         let mut count = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, admitted) = match *count {
             Some((since, admitted)) if now - since < WHILE && now >= since => (since, admitted),
             _ => (now, 0),
         };
-        let fits = admitted < NEWCOMERS_MAX;
+        let fits = admitted < max;
         *count = Some((since, admitted + u32::from(fits)));
-        fits
+        fits.then_some(()).ok_or(Unheeded::TooMany(why))
     }
 }
 
@@ -132,12 +173,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_about_tokens_nobody_knows_is_cut_and_let_in_again_a_minute_later() {
-        let newcomers = Newcomers::default();
+    fn a_flood_of_one_kind_is_cut_let_in_again_a_minute_later_and_drowns_no_other() {
+        type Kind = fn(&Floods, OffsetDateTime) -> Result<(), Unheeded>;
+        let kinds: [(Kind, usize); 3] = [
+            (Floods::of_newcomer, 600),
+            (Floods::of_known, 6_000),
+            (Floods::unreadable, 600),
+        ];
+        let floods = Floods::default();
         let noon = datetime!(2026-11-22 12:00 UTC);
-        let admitted = (0..10_000).filter(|_| newcomers.admit(noon)).count();
-        assert_eq!(admitted, 600);
-        assert!(!newcomers.admit(noon + Duration::seconds(59)));
-        assert!(newcomers.admit(noon + Duration::seconds(60)));
+        for (kind, max) in kinds {
+            let admitted = (0..10_000).filter(|_| kind(&floods, noon).is_ok()).count();
+            assert_eq!(admitted, max);
+            assert!(kind(&floods, noon + Duration::seconds(59)).is_err());
+            assert!(kind(&floods, noon + Duration::seconds(60)).is_ok());
+        }
     }
 }

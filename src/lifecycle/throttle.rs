@@ -9,8 +9,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep_until};
 
+use super::art::{Gallery, NoAsset};
 use super::{Looked, Reply, Request, TokenService, Trouble};
 use crate::domain::command::{Service, Target};
+use crate::store::assets::Medium;
 
 /// A call for a command waits so long for its turn at most.
 pub(super) const COMMAND_WAITS_MAX: Duration = Duration::from_secs(10);
@@ -44,19 +46,37 @@ impl Throttled {
         }
     }
 
+    /// Its assets, in the same line, as a question.
+    pub fn gallery(&self, inner: Arc<dyn Gallery>) -> ThrottledGallery {
+        ThrottledGallery {
+            inner,
+            line: self.line.clone(),
+        }
+    }
+
     async fn turn(&self) -> Result<(), Trouble> {
-        let Some(turn) = self.line.place(Instant::now(), self.waits_max) else {
-            let seconds = self.waits_max.as_secs();
-            return Err(Trouble {
-                code: None,
-                why: format!("too much is asked of it: no turn within {seconds} s, see `lifecycle.calls_per_second`"),
-                no_such_token: false,
-                unasked: true,
-                words: None,
-            });
-        };
-        sleep_until(turn).await;
-        Ok(())
+        self.line.turn(self.waits_max).await.map_err(|why| Trouble {
+            code: None,
+            why,
+            no_such_token: false,
+            of_this_token: false,
+            unasked: true,
+            words: None,
+        })
+    }
+}
+
+/// The assets of a service that is called at most so many times a second.
+pub struct ThrottledGallery {
+    inner: Arc<dyn Gallery>,
+    line: Arc<Line>,
+}
+
+#[async_trait]
+impl Gallery for ThrottledGallery {
+    async fn asset(&self, id: &str) -> Result<Vec<Medium>, NoAsset> {
+        self.line.turn(QUESTION_WAITS_MAX).await.map_err(NoAsset::Failed)?;
+        self.inner.asset(id).await
     }
 }
 
@@ -69,6 +89,11 @@ impl TokenService for Throttled {
     async fn look(&self, target: &Target) -> Result<Looked, Trouble> {
         self.turn().await?;
         self.inner.look(target).await
+    }
+
+    async fn look_with_number(&self, target: &Target) -> Result<Looked, Trouble> {
+        self.turn().await?;
+        self.inner.look_with_number(target).await
     }
 
     async fn change(&self, request: &Request<'_>) -> Reply {
@@ -91,6 +116,18 @@ impl Line {
             every: Duration::from_secs(1) / calls_per_second.max(1),
             next: Mutex::new(Instant::now()),
         }
+    }
+
+    /// Waits for a turn; why there is none, if it is too far off.
+    async fn turn(&self, waits_max: Duration) -> Result<(), String> {
+        let Some(turn) = self.place(Instant::now(), waits_max) else {
+            let seconds = waits_max.as_secs();
+            return Err(format!(
+                "too much is asked of it: no turn within {seconds} s, see `lifecycle.calls_per_second`"
+            ));
+        };
+        sleep_until(turn).await;
+        Ok(())
     }
 
     /// When who comes now may call; `None`, and no place taken, if that is too far off.
@@ -141,5 +178,43 @@ mod tests {
         while line.place(now, COMMAND_WAITS_MAX).is_some() {}
         assert_eq!(line.place(now, COMMAND_WAITS_MAX), None);
         assert!(line.place(now + SECOND, COMMAND_WAITS_MAX).is_some());
+    }
+
+    /// A gallery that has one thing for everybody.
+    struct Any;
+
+    #[async_trait]
+    impl Gallery for Any {
+        async fn asset(&self, _: &str) -> Result<Vec<Medium>, NoAsset> {
+            Ok(Vec::new())
+        }
+    }
+
+    struct Nobody;
+
+    #[async_trait]
+    impl TokenService for Nobody {
+        fn service(&self) -> Service {
+            Service::Mdes
+        }
+
+        async fn look(&self, _: &Target) -> Result<Looked, Trouble> {
+            unreachable!("nobody looks")
+        }
+
+        async fn change(&self, _: &Request<'_>) -> Reply {
+            unreachable!("nobody changes anything")
+        }
+    }
+
+    #[tokio::test]
+    async fn assets_stand_in_the_line_of_their_service() {
+        let service = Throttled::new(Arc::new(Nobody), 1_000);
+        let gallery = service.gallery(Arc::new(Any));
+        let now = Instant::now() + SECOND;
+        assert!(gallery.asset("A").await.is_ok());
+        while service.line.place(now, COMMAND_WAITS_MAX).is_some() {}
+        let late = gallery.asset("A").await;
+        assert!(matches!(late, Err(NoAsset::Failed(_))), "{late:?}");
     }
 }

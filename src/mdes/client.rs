@@ -123,6 +123,14 @@ impl Client {
         heard.map_err(Unheard::trouble)?.found()
     }
 
+    async fn get_token(&self, target: &Target, with_number: bool) -> Result<Looked, Trouble> {
+        let id = self.request_id();
+        let host = self.settings.response_host.as_deref();
+        let question = ask::get_token(&target.token, &id, host, with_number);
+        let heard = self.post(ask::GET_TOKEN, &question).await;
+        heard.map_err(Unheard::trouble)?.looked(&target.token, &id)
+    }
+
     fn request_id(&self) -> String {
         new_id(self.clock.now()).to_string()
     }
@@ -189,12 +197,11 @@ impl TokenService for Client {
     }
 
     async fn look(&self, target: &Target) -> Result<Looked, Trouble> {
-        let id = self.request_id();
-        let host = self.settings.response_host.as_deref();
-        let heard = self
-            .post(ask::GET_TOKEN, &ask::get_token(&target.token, &id, host))
-            .await;
-        heard.map_err(Unheard::trouble)?.looked(&target.token, &id)
+        self.get_token(target, false).await
+    }
+
+    async fn look_with_number(&self, target: &Target) -> Result<Looked, Trouble> {
+        self.get_token(target, true).await
     }
 
     async fn change(&self, request: &Request<'_>) -> Reply {
@@ -231,6 +238,7 @@ fn trouble(why: impl Into<String>) -> Trouble {
         code: None,
         why: why.into(),
         no_such_token: false,
+        of_this_token: false,
         unasked: false,
         words: None,
     }

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-pub(super) use plaintext::Plaintext;
+pub(super) use plaintext::{Plaintext, canonical};
 pub(super) use token::state;
 
 use super::Reading;
@@ -68,7 +68,7 @@ pub(super) fn notification(
     plaintext.fields_mut().remove("responseHost");
     Ok(Notification {
         request_id: None,
-        content: key.hash(&plaintext::canonical(plaintext.value())),
+        content: key.hash(&canonical(plaintext.value())),
         statements,
         unreadable,
         flags,
@@ -83,7 +83,7 @@ pub(super) fn statement(
     rules: &Reading,
     received_at: OffsetDateTime,
 ) -> Result<Statement, Fault> {
-    read_valid_until(plaintext, rules, received_at, &mut BTreeSet::new())?;
+    check_valid_until(plaintext, rules, received_at)?;
     let entry = entry_at(plaintext, index)
         .ok_or_else(|| Fault::new(Reason::Missing(Field::Tokens), "the body has no token at that place"))?;
     token::read(entry, index, key)
@@ -115,6 +115,15 @@ fn tokens(plaintext: &Plaintext) -> Result<&[Value], Fault> {
         Some(Value::Null) | None => Err(Fault::new(Reason::Missing(Field::Tokens), "tokens is missing")),
         Some(_) => Err(Fault::new(Reason::Format(Field::Tokens), "tokens is no array")),
     }
+}
+
+/// The same of what else was sealed to us.
+pub(super) fn check_valid_until(
+    plaintext: &Plaintext,
+    rules: &Reading,
+    received_at: OffsetDateTime,
+) -> Result<(), Fault> {
+    read_valid_until(plaintext, rules, received_at, &mut BTreeSet::new())
 }
 
 /// In MDES's sister API everyone must reject what is past it; for this call that is only precedent.

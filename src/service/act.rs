@@ -43,6 +43,8 @@ pub(super) struct Services {
     /// As they live on files.
     tokenex: Option<Arc<TokenEx>>,
     mdes: Option<Arc<Client>>,
+    /// MDES's assets, at the same rate as its other calls.
+    gallery: Option<Arc<dyn Gallery>>,
 }
 
 impl Services {
@@ -56,17 +58,19 @@ impl Services {
         }
         if let Some(mdes) = &settings.mdes {
             let mdes = Arc::new(Client::load(mdes, clock.clone())?);
-            services.add(mdes.clone(), settings);
+            let throttled = services.add(mdes.clone(), settings);
+            services.gallery = Some(Arc::new(throttled.gallery(mdes.clone())));
             services.mdes = Some(mdes);
         }
         Ok(services)
     }
 
     /// Whoever calls it waits for a turn in the one line of it.
-    fn add(&mut self, service: Arc<dyn TokenService>, settings: &Lifecycle) {
+    fn add(&mut self, service: Arc<dyn TokenService>, settings: &Lifecycle) -> Throttled {
         let throttled = Throttled::new(service, settings.desk.calls_per_second);
         self.asked.push(Arc::new(throttled.for_questions()));
-        self.all.push(Arc::new(throttled));
+        self.all.push(Arc::new(throttled.clone()));
+        throttled
     }
 
     /// The files that they live on.
@@ -87,8 +91,7 @@ impl Services {
 
     /// Card art, which MDES gives.
     pub(super) fn art(&self, memory: &Arc<Memory>, clock: &Arc<dyn Clock>) -> Arc<Art> {
-        let gallery = self.mdes.clone().map(|mdes| mdes as Arc<dyn Gallery>);
-        Arc::new(Art::new(memory.clone(), gallery, clock.clone()))
+        Arc::new(Art::new(memory.clone(), self.gallery.clone(), clock.clone()))
     }
 
     /// TokenEx's contract, if anybody may use it and somebody carries it out.
@@ -206,6 +209,7 @@ impl Listener for Inbox {
             notification: receipt.id,
             verdict: outcome.map(|outcome| outcome.verdict),
             sequence: outcome.map(|outcome| outcome.sequence),
+            adds_only: outcome.is_none_or(|outcome| outcome.adds_only),
         })
     }
 }

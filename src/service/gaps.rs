@@ -19,7 +19,7 @@ use crate::config::settings::Lifecycle;
 use crate::domain::id::{GapId, Namespace, ReconcileId};
 use crate::domain::missed::Missed;
 use crate::lifecycle::reconcile::after_a_gap;
-use crate::store::asking::{Cause, KeptGap, Miss, NewReconcile, Scope};
+use crate::store::asking::{Cause, Ended, KeptGap, Miss, NewReconcile, Scope};
 use crate::store::{Error, Memory, SharedAsking};
 use crate::telemetry::{Gathered, Metrics, Misses};
 
@@ -29,6 +29,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(15);
 const AWAY: Duration = Duration::from_mins(1);
 /// A gap has ended when nothing was missed for so long.
 const QUIET: Duration = Duration::from_mins(2);
+/// What is missed again and again is asked after so often: it goes on as another gap.
+const LONG: Duration = Duration::from_hours(1);
 /// From the beginning of one reconcile after gaps to that of the next: a stranger who shows a known name's certificate
 /// opens gaps as he pleases, and must not have us ask without end.
 const APART: Duration = Duration::from_mins(15);
@@ -201,14 +203,18 @@ impl Gaps {
         Ok(())
     }
 
-    /// Closes what has been quiet. What follows it is kept in the same transaction.
+    /// Closes what has been quiet, or has gone on for long. What follows it is kept in the same transaction.
     async fn close(&self) -> Result<(), Error> {
         let now = self.clock.now();
         let reconcile = self.reconcile(now);
         if reconcile.is_some() && !self.may_begin(now).await? {
             return Ok(());
         }
-        let closed = self.asking.close_gaps(now - QUIET, reconcile.as_ref()).await?;
+        let ended = Ended {
+            quiet_since: now - QUIET,
+            begun_before: now - LONG,
+        };
+        let closed = self.asking.close_gaps(ended, reconcile.as_ref()).await?;
         closed.iter().for_each(|gap| self.tell_closed(gap));
         // What was heard within a gap may be older than what was missed.
         if let Some(since) = closed.iter().map(|gap| gap.until).max() {

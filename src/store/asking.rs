@@ -27,6 +27,9 @@ use crate::domain::question::Finding;
 use crate::domain::status::Status;
 use crate::domain::token::{Doubt, Token};
 
+/// Why nobody is asked about a token whose row is corrupt.
+pub const UNREADABLE: &str = "what we hold of it cannot be read: see the log";
+
 /// What is asked of the memory about questions. Deadlines and errors are as those of [`super::Store`].
 #[async_trait]
 pub trait Asking: Send + Sync {
@@ -41,7 +44,8 @@ pub trait Asking: Send + Sync {
     ) -> Result<Opened, Error>;
 
     /// Takes questions about tokens of these namespaces that are due, the longest due first, under a lease. One whose
-    /// token has no doubt any more is closed instead. One that was given up is due again when its wait is over.
+    /// token has no doubt any more is closed instead. One that was given up is due again when its wait is over. One whose
+    /// token cannot be read is given up for a day, and holds up no other.
     async fn claim_questions(
         &self,
         namespaces: &[Namespace],
@@ -97,13 +101,10 @@ pub trait Asking: Send + Sync {
     /// Notes misses: each lengthens the open gap of its kind and peer, or opens one.
     async fn missed(&self, misses: &[Miss]) -> Result<(), Error>;
 
-    /// Closes the gaps that have been quiet since then, and keeps for all of them together one reconcile (with their
-    /// latest end as its `since`: what came after it speaks for its token, unless `reconcile` is `None`), in one transaction; gives what was closed.
-    async fn close_gaps(
-        &self,
-        quiet_since: OffsetDateTime,
-        reconcile: Option<&NewReconcile>,
-    ) -> Result<Vec<KeptGap>, Error>;
+    /// Closes the gaps that have ended, and keeps for all of them together one reconcile (with their latest end as its
+    /// `since`: what came after it speaks for its token, unless `reconcile` is `None`), in one transaction; gives what was
+    /// closed. What is missed after that opens another gap.
+    async fn close_gaps(&self, ended: Ended, reconcile: Option<&NewReconcile>) -> Result<Vec<KeptGap>, Error>;
 
     /// Gaps, newest first, before that one, at most `limit` (1 to 1,000).
     async fn gaps(&self, before: Option<GapId>, limit: u32) -> Result<Vec<KeptGap>, Error>;
@@ -137,6 +138,8 @@ pub struct Opened {
 pub struct ClaimedQuestions {
     /// They.
     pub claimed: Vec<ClaimedQuestion>,
+    /// What is held of these cannot be read.
+    pub unreadable: Vec<TokenReference>,
     /// More was due.
     pub more: bool,
     /// When the next one is due, if one is.
@@ -338,6 +341,8 @@ pub struct ToAsk {
     pub token: Token,
     /// What the merchant said of its status, if it is only registered.
     pub registered_as: Option<Status>,
+    /// What is held of it cannot be read; then `token` has its name alone. It must not hold up the others.
+    pub is_unreadable: bool,
 }
 
 /// A page of the tokens that a reconcile asks about.
@@ -413,6 +418,15 @@ pub struct Miss {
     pub from: OffsetDateTime,
     /// The last.
     pub until: OffsetDateTime,
+}
+
+/// Which gaps have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Nothing was missed since then.
+    pub quiet_since: OffsetDateTime,
+    /// Or it began before that: what goes on and on is asked after all the same.
+    pub begun_before: OffsetDateTime,
 }
 
 /// A gap as kept.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::alarms::{Alarms, Counts, Looked, Standing as StandingAlarms, counts, hearing, raised};
 use super::asking::{
-    Asked, Asking, Cause, ClaimedQuestions, ClaimedReconcile, Found, KeptGap, KeptQuestion, KeptReconcile, Miss,
+    Asked, Asking, Cause, ClaimedQuestions, ClaimedReconcile, Ended, Found, KeptGap, KeptQuestion, KeptReconcile, Miss,
     NewReconcile, Opened, ReconciledPage, Scope, SettledQuestion, findings, gaps, presence, questions, reconciles,
     walk,
 };
@@ -751,19 +751,12 @@ impl Asking for Memory {
         self.write(async |session| gaps::note(session, misses).await).await
     }
 
-    async fn close_gaps(
-        &self,
-        quiet_since: OffsetDateTime,
-        reconcile: Option<&NewReconcile>,
-    ) -> Result<Vec<KeptGap>, Error> {
+    async fn close_gaps(&self, ended: Ended, reconcile: Option<&NewReconcile>) -> Result<Vec<KeptGap>, Error> {
         let now = self.clock.now();
-        if !self
-            .read(async |session| gaps::any_quiet(session, quiet_since).await)
-            .await?
-        {
+        if !self.read(async |session| gaps::any_ended(session, ended).await).await? {
             return Ok(Vec::new());
         }
-        self.write(async |session| gaps::close(session, quiet_since, reconcile, now).await)
+        self.write(async |session| gaps::close(session, ended, reconcile, now).await)
             .await
     }
 

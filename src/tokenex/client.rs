@@ -11,7 +11,7 @@ use hyper::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
-use super::errors::Means;
+use super::errors::{self, Means, Row};
 use super::wire::{self, Answer, Kept};
 use crate::clock::Clock;
 use crate::config::settings;
@@ -135,9 +135,10 @@ impl TokenService for TokenEx {
         match Answer::read(&response.body, &target.token) {
             Answer::Yes(kept) => looked(kept, &target.token),
             Answer::No { code, why, means, kept } => Err(Trouble {
+                no_such_token: means == Means::NoSuchToken,
+                of_this_token: row_of(code.as_deref()).is_some_and(Row::is_about_one_token),
                 code,
                 why,
-                no_such_token: means == Means::NoSuchToken,
                 unasked: false,
                 words: Some(kept.words),
             }),
@@ -167,6 +168,7 @@ fn looked(kept: Kept, token: &str) -> Result<Looked, Trouble> {
             code: None,
             why: "TokenEx: said yes, and no state".to_owned(),
             no_such_token: false,
+            of_this_token: true,
             unasked: false,
             words: Some(kept.words),
         });
@@ -195,12 +197,13 @@ fn heard(response: &Response, token: &str) -> Reply {
         },
         Answer::No { code, why, means, kept } => {
             // A code that no table has says nothing against the status.
-            let is_ours = code.as_deref().is_some_and(is_known);
+            let is_ours = row_of(code.as_deref()).is_some();
             if means == Means::Lost || (status.is_server_error() && !is_ours) {
                 return Reply::Lost(Trouble {
                     code,
                     why,
                     no_such_token: false,
+                    of_this_token: false,
                     unasked: false,
                     words: Some(kept.words),
                 });
@@ -216,10 +219,9 @@ fn heard(response: &Response, token: &str) -> Reply {
     }
 }
 
-fn is_known(code: &str) -> bool {
-    super::errors::network(code)
-        .or_else(|| super::errors::tokenex(code))
-        .is_some()
+fn row_of(code: Option<&str>) -> Option<&'static Row> {
+    let code = code?;
+    errors::network(code).or_else(|| errors::tokenex(code))
 }
 
 /// Somebody answered, and not in TokenEx's form: a proxy, a gateway, another server.
@@ -243,6 +245,7 @@ fn unreadable(status: StatusCode) -> Trouble {
         code: None,
         why: format!("HTTP {}, and a body that is no answer of TokenEx's", status.as_u16()),
         no_such_token: false,
+        of_this_token: false,
         unasked: false,
         words: None,
     }
@@ -253,6 +256,7 @@ fn trouble(error: &egress::Error) -> Trouble {
         code: None,
         why: format!("TokenEx: {error}"),
         no_such_token: false,
+        of_this_token: false,
         unasked: false,
         words: None,
     }

@@ -137,6 +137,12 @@ fn find(rows: &'static [Row], code: &str) -> Option<&'static Row> {
 }
 
 impl Row {
+    /// It refuses the token that was asked about: of another one it may speak.
+    pub fn is_about_one_token(&self) -> bool {
+        matches!(self.means, Means::NoSuchToken | Means::WrongState)
+            || matches!(self.code, 2423 | 5001 | 9002 | 9005 | 9100)
+    }
+
     /// It refuses who asks, whatever is asked.
     pub fn is_about_credentials(&self) -> bool {
         matches!(self.code, 1000..2000 | 2404 | 2435 | 2437)

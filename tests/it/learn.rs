@@ -26,6 +26,8 @@ use crate::world::Desk;
 promises!(
     mdes_s_answer_is_taken_in_as_a_notice_and_sealed_by_us,
     the_token_s_number_in_an_answer_rests_sealed_and_opens_again,
+    a_number_that_came_sealed_is_opened_by_our_key_and_sealed_again,
+    a_number_that_cannot_be_opened_takes_nothing_else_with_it,
     what_an_answer_says_of_other_tokens_is_not_heard,
     tokenex_s_words_are_of_its_own_tokens,
     an_answer_to_a_question_is_judged_by_what_we_held,
@@ -35,7 +37,7 @@ promises!(
 
 /// An inbox over a database.
 struct House {
-    _desk: Desk,
+    desk: Desk,
     store: SharedStore,
     inbox: Inbox,
 }
@@ -61,11 +63,7 @@ impl House {
             envelope: settings.envelope,
         };
         let inbox = Inbox::new(keys, store.clone(), batch, rules, clock, new_id);
-        House {
-            _desk: desk,
-            store,
-            inbox,
-        }
+        House { desk, store, inbox }
     }
 
     async fn token(&self, token: &TokenReference) -> Token {
@@ -162,6 +160,68 @@ async fn the_token_s_number_in_an_answer_rests_sealed_and_opens_again(database: 
         .await
         .expect("the store answers");
     assert_eq!(number.as_ref().map(Secret::expose), Some(NUMBER));
+}
+
+async fn a_number_that_came_sealed_is_opened_by_our_key_and_sealed_again(database: Database) {
+    const NUMBER: &str = "5480981500100002";
+    let house = House::over(database).await;
+    let detail =
+        json!({ "tokenNumber": NUMBER, "expiryMonth": "10", "expiryYear": "29", "dataValidUntilTimestamp": null });
+    let detail = house
+        .desk
+        .sealer()
+        .seal(detail.to_string().as_bytes())
+        .expect("it seals");
+    let body = json!({ "tokens": [says("A", "ACTIVE", "2026-11-02T09:15:03Z")], "tokenDetail": detail });
+    let receipt = house
+        .inbox
+        .learn(learned(mdes("A"), &body, Some(0)))
+        .await
+        .expect("it is taken in");
+    let kept = house
+        .store
+        .notification(receipt.id)
+        .await
+        .expect("the store answers")
+        .expect("it is kept");
+    assert_eq!(
+        (kept.sealed_by, kept.flags.as_slice()),
+        (SealedBy::Us, &[][..]),
+        "nothing is odd about it"
+    );
+    assert!(!String::from_utf8_lossy(&kept.sealed_body).contains(NUMBER));
+    let token = house.token(&mdes("A")).await;
+    assert_eq!(
+        (token.field("tokenInfo.tokenNumber"), token.number_in()),
+        (Some(&json!("····0002")), Some(receipt.id))
+    );
+    let number = house
+        .inbox
+        .token_number(receipt.id, 0)
+        .await
+        .expect("the store answers");
+    assert_eq!(number.as_ref().map(Secret::expose), Some(NUMBER));
+}
+
+async fn a_number_that_cannot_be_opened_takes_nothing_else_with_it(database: Database) {
+    let house = House::over(database).await;
+    let details = [
+        json!({ "encryptedData": "c0ffee" }),
+        json!("5480981500100002"),
+        json!(house.desk.sealer().seal(br#"{"expiryMonth": "10"}"#).expect("it seals")),
+    ];
+    for (sequence, detail) in (0..).zip(details) {
+        let at = format!("2026-11-02T09:15:0{sequence}Z");
+        let status = ["ACTIVE", "SUSPENDED", "ACTIVE"][usize::try_from(sequence).expect("a few")];
+        let body = json!({ "tokens": [says("A", status, &at)], "tokenDetail": detail });
+        let receipt = house
+            .inbox
+            .learn(learned(mdes("A"), &body, Some(sequence)))
+            .await
+            .expect("it is taken in");
+        assert_eq!(receipt.outcomes[0].verdict, Verdict::Advanced, "{detail}");
+        assert_eq!(house.token(&mdes("A")).await.number_in(), None);
+    }
 }
 
 async fn what_an_answer_says_of_other_tokens_is_not_heard(database: Database) {

@@ -4,7 +4,7 @@
 //! nobody registered it, and for what was said of a deactivated token.
 
 use super::{Advice, EventType};
-use crate::domain::notification::{Flag, TOKEN_NUMBER};
+use crate::domain::notification::{Flag, TOKEN_EXPIRY, TOKEN_NUMBER, TOKEN_SUFFIX};
 use crate::domain::status::Status;
 use crate::domain::token::{Change, Decision, Registration, Token, Verdict};
 
@@ -135,8 +135,6 @@ fn requestor_told(decision: &Decision, told: &mut [Telling]) -> Option<Telling> 
 }
 
 const STATUS: &str = "status";
-const TOKEN_SUFFIX: &str = "tokenInfo.tokenPanSuffix";
-const TOKEN_EXPIRY: &str = "tokenInfo.tokenExpiry";
 const ART: &str = "productConfig.";
 
 fn is_status(change: &Change) -> bool {

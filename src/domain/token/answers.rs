@@ -40,13 +40,14 @@ pub(super) struct Contrary {
 impl Token {
     /// The token after this answer to a question of ours, and what became of it.
     ///
-    /// Pure, as [`Token::after`]. If the token has moved since we asked, nothing of the answer applies: ask again.
+    /// Pure, as [`Token::after`]. If the token has moved since we asked, nothing of the answer applies: ask again. So it
+    /// is if the answer would loosen what was hinted at only just now.
     /// Otherwise it settles ties and marks, and with another that agrees (or a person) even DEACTIVATED. An instant
     /// that is older than what we hold is as stale as in any statement, unless the status is in doubt and the answer
     /// does not loosen it. Who does not name suspenders leaves them as they are.
     pub fn answered(&self, statement: &Statement, hearing: &Hearing, asked: &Asked, windows: &Windows) -> Decision {
         let mut flags = statement.flags.clone();
-        if self.sequence != asked.sequence {
+        if self.sequence != asked.sequence || (!asked.vouched && self.is_overtaken(statement, hearing)) {
             return Decision {
                 token: self.clone(),
                 verdict: Verdict::Late,
@@ -74,6 +75,7 @@ impl Token {
         // What is metadata without an instant in a statement is how it stands now in an answer: no doubt.
         let doubts = token.doubts.clone();
         changes.extend(token.hear_metadata(statement, instant, hearing));
+        changes.extend(token.take_due_number(statement, hearing));
         token.doubts = doubts;
         token.latest = Some(statement.hash);
         decided(token, &heard, changes, flags)

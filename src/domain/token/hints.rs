@@ -30,11 +30,15 @@ pub(super) struct Hint {
     /// When the newest of it came.
     #[serde(with = "time::serde::rfc3339")]
     received_at: OffsetDateTime,
+    /// It is other than what we hold: worth a question.
+    #[serde(default)]
+    is_news: bool,
 }
 
 impl Token {
     /// The token after this hint, and what became of it. Pure, as [`Token::after`]; the status, its suspenders and every
-    /// field stay as they are, and so does the sequence. What says what we hold, or is older, raises no doubt.
+    /// field stay as they are, and so does the sequence. What says what we hold, or is older, raises no doubt; what says
+    /// anew what we hold waits silently, so that of several hints the greatest is known, whichever came first.
     pub fn hinted(&self, statement: &Statement, hearing: &Hearing, windows: &Windows) -> Decision {
         let is_repeat = |before: OffsetDateTime| (hearing.received_at - before).abs() <= windows.retry;
         let decided = |token: Token, verdict, flags| Decision {
@@ -53,35 +57,48 @@ impl Token {
         let is_news = believed.changes.iter().any(|change| change.field != REQUESTOR);
         let mut token = self.clone();
         token.name_network_token(statement, hearing);
+        let instant = readable(statement, hearing, windows, &mut believed.flags.clone());
         match believed.verdict {
             Verdict::Advanced if is_news => {}
             Verdict::Untimed | Verdict::Anomaly => {}
             _ if believed.flags.contains(&Flag::StaleStatus) => {
                 return decided(token, Verdict::Stale, believed.flags);
             }
-            _ => return decided(token, Verdict::Unchanged, believed.flags),
+            _ => {
+                token.hint_again(statement, instant, hearing);
+                return decided(token, Verdict::Unchanged, believed.flags);
+            }
         }
-        let instant = readable(statement, hearing, windows, &mut believed.flags.clone());
         token.keep_hint(statement, instant, hearing);
         token.mark();
         decided(token, Verdict::Hinted, believed.flags)
     }
 
-    fn keep_hint(&mut self, statement: &Statement, instant: Option<Instant>, hearing: &Hearing) {
+    fn hint_from(&mut self, hearing: &Hearing) -> &mut Hint {
         let hint = self.hint.get_or_insert_with(|| Hint {
             said: None,
             fields: BTreeMap::new(),
             received_at: hearing.received_at,
+            is_news: false,
         });
         hint.received_at = hint.received_at.max(hearing.received_at);
-        if let Some(status) = statement.status.clone() {
-            hint.join(Said {
-                status,
-                suspended_by: statement.suspended_by.clone(),
-                instant,
-                reason_code: statement.reason_code.clone(),
-                bar: None,
-            });
+        hint
+    }
+
+    /// The status that we hold was said anew, and newer: a hint that waits says no more than the greater of the two.
+    fn hint_again(&mut self, statement: &Statement, instant: Option<Instant>, hearing: &Hearing) {
+        let said = said_by(statement, instant).filter(|said| said.instant.is_some());
+        let is_newer = |said: &Said| self.timed.as_ref().is_none_or(|held| said.rank() > held.rank());
+        if let Some(said) = said.filter(is_newer) {
+            self.hint_from(hearing).join(said);
+        }
+    }
+
+    fn keep_hint(&mut self, statement: &Statement, instant: Option<Instant>, hearing: &Hearing) {
+        let hint = self.hint_from(hearing);
+        hint.is_news = true;
+        if let Some(said) = said_by(statement, instant) {
+            hint.join(said);
         }
         for (field, value) in &statement.metadata {
             let register = Register {
@@ -121,8 +138,8 @@ impl Token {
             return Vec::new();
         };
         let is_denied = hint.said.as_ref().is_some_and(|said| said.status != *status);
-        if is_denied && hearing.received_at - hint.received_at < SOON {
-            self.hint = Some(hint);
+        if is_denied && hint.is_soon(hearing) {
+            self.hint = Some(Hint { is_news: true, ..hint });
             return Vec::new();
         }
         let fields = hint.fields.into_iter();
@@ -130,6 +147,21 @@ impl Token {
         taken
             .filter_map(|(field, register)| self.take_field(field, register))
             .collect()
+    }
+
+    /// What we hold, or something stricter than the answer, was hinted at just now: who answers may not know of it, and
+    /// must not loosen it. Ask again.
+    pub(super) fn is_overtaken(&self, statement: &Statement, hearing: &Hearing) -> bool {
+        let Some((status, held)) = statement.status.as_ref().zip(self.status()) else {
+            return false;
+        };
+        let denies = |hint: &Hint| hint.said.as_ref().is_some_and(|said| said.status != *status);
+        let loosens = status.strictness() < held.strictness();
+        loosens
+            && self
+                .hint
+                .as_ref()
+                .is_some_and(|hint| hint.is_soon(hearing) && denies(hint))
     }
 
     fn take_field(&mut self, field: FieldName, register: Register) -> Option<Change> {
@@ -160,8 +192,9 @@ impl Token {
     /// The doubts that follow from what else we hold.
     pub(super) fn mark(&mut self) {
         let standing = [
-            (Doubt::Hinted, self.hint.is_some()),
+            (Doubt::Hinted, self.hint.as_ref().is_some_and(|hint| hint.is_news)),
             (Doubt::SeveralNetworkTokens, self.several_network_tokens),
+            (Doubt::NumberMissing, self.lacks_number()),
         ];
         for (doubt, is_there) in standing {
             match is_there {
@@ -220,7 +253,21 @@ impl Token {
 
 const REQUESTOR: &str = "tokenRequestorId";
 
+fn said_by(statement: &Statement, instant: Option<Instant>) -> Option<Said> {
+    Some(Said {
+        status: statement.status.clone()?,
+        suspended_by: statement.suspended_by.clone(),
+        instant,
+        reason_code: statement.reason_code.clone(),
+        bar: None,
+    })
+}
+
 impl Hint {
+    fn is_soon(&self, hearing: &Hearing) -> bool {
+        hearing.received_at - self.received_at < SOON
+    }
+
     /// The greater one waits; two of one rank add up.
     fn join(&mut self, said: Said) {
         let Some(held) = &mut self.said else {

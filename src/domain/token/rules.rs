@@ -189,6 +189,7 @@ impl Token {
         hearing: &Hearing,
     ) -> Vec<Change> {
         let mut changes = Vec::new();
+        let replaced = self.replacement(statement, instant, hearing);
         // Which network token it is was looked at before: a name, and no change.
         let stated = statement
             .metadata
@@ -218,6 +219,9 @@ impl Token {
                 self.number_in = Some(hearing.notification);
             }
             self.fields.insert(field.clone(), register);
+        }
+        if let Some(replaced) = replaced {
+            self.expect_number(replaced, hearing);
         }
         if instant.is_none() && !changes.is_empty() {
             self.doubts.insert(Doubt::Untimed);

@@ -13,6 +13,7 @@ use crate::domain::notification::{Flag, Hearing, Statement, TOKEN_NUMBER, Window
 
 mod answers;
 mod hints;
+mod number;
 
 const REFERENCE: &str = "DM4MMC00000000013f0c5b0e6d5a4c2f9b7e1a2d3c4b5a697";
 const NOON: OffsetDateTime = datetime!(2026-11-02 12:00 UTC);

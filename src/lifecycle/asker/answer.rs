@@ -9,8 +9,10 @@ use crate::domain::command::{Seen, Target};
 use crate::domain::id::{Namespace, NotificationId};
 use crate::domain::notification::TOKEN_REFERENCE_ID;
 use crate::domain::question::{Finding, agrees, answers_for};
+use crate::domain::status::Status;
 use crate::domain::token::{Token, Verdict};
 use crate::lifecycle::{Learned, Looked, Taken, TokenService, Trouble};
+use crate::store::asking::UNREADABLE;
 
 /// A service's client has a deadline of its own; this one is for the lease's sake.
 const CALL_MAX: Duration = Duration::from_secs(25);
@@ -19,6 +21,7 @@ const TURN_MAX: Duration = Duration::from_secs(30);
 const TURN_AGAIN: Duration = Duration::from_secs(1);
 /// The inbox answers within its own deadline, which may be longer than we wait.
 const LEARN_MAX: Duration = Duration::from_secs(10);
+const NO_NUMBER: &str = "; but its new number was not given, or could not be opened: the log says which";
 
 /// What one is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +32,13 @@ pub(super) enum Purpose {
     Reconcile,
     /// A reconcile compares, and changes nothing.
     DryRun,
+}
+
+impl Purpose {
+    /// A number leaves the network only if it is missing here.
+    fn wants_number(self, held: &Token) -> bool {
+        self == Purpose::Doubt && held.lacks_number()
+    }
 }
 
 /// What came of it.
@@ -56,6 +66,14 @@ impl Answer {
         }
     }
 
+    /// What we hold of it cannot be read.
+    pub(super) fn unreadable() -> Self {
+        Answer {
+            is_trouble: false,
+            ..Answer::none(Finding::Unanswered, UNREADABLE)
+        }
+    }
+
     fn none(finding: Finding, why: impl Into<String>) -> Self {
         Answer {
             finding,
@@ -71,20 +89,26 @@ impl Enquiry {
     /// Asks the token's own service how it stands, and has the answer taken in.
     ///
     /// A crash on the way leaves the question as it was, or the answer on disk: then asking again says what we hold.
-    pub(super) async fn ask(&self, held: &Token, purpose: Purpose) -> Answer {
+    /// What is only registered agrees with what was registered.
+    pub(super) async fn ask(&self, held: &Token, registered_as: Option<&Status>, purpose: Purpose) -> Answer {
         let Some(service) = self.service_of(held.reference.namespace) else {
             return Answer::none(Finding::Unanswered, "no token service of its namespace is configured");
         };
-        match look(service.as_ref(), &target(held)).await {
-            Ok(looked) => self.heard(held, looked, purpose).await,
+        match look(service.as_ref(), &target(held), purpose.wants_number(held)).await {
+            Ok(looked) => {
+                let is_same = agrees(held, &looked.seen) || is_as_registered(held, registered_as, &looked.seen);
+                self.heard(held, looked, is_same, purpose).await
+            }
             Err(trouble) if trouble.no_such_token => Answer::none(Finding::NotThere, trouble.why),
-            Err(trouble) => Answer::none(Finding::Unanswered, trouble.why),
+            Err(trouble) => Answer {
+                is_trouble: !trouble.of_this_token,
+                ..Answer::none(Finding::Unanswered, trouble.why)
+            },
         }
     }
 
-    async fn heard(&self, held: &Token, looked: Looked, purpose: Purpose) -> Answer {
+    async fn heard(&self, held: &Token, looked: Looked, is_same: bool, purpose: Purpose) -> Answer {
         let Looked { seen, statement, .. } = looked;
-        let is_same = agrees(held, &seen);
         let said = |finding, why: String| Answer {
             seen: Some(seen.clone()),
             is_trouble: false,
@@ -113,7 +137,10 @@ impl Enquiry {
         let learned = timeout(LEARN_MAX, self.listener.learn(learned)).await;
         match learned.unwrap_or_else(|_| Err("not in time".to_owned())) {
             Ok(taken) => {
-                let (finding, why) = made_of(&taken, held, &seen, is_same);
+                let (finding, mut why) = made_of(&taken, held, &seen, is_same);
+                if purpose.wants_number(held) && finding == Finding::Agrees {
+                    why += NO_NUMBER;
+                }
                 Answer {
                     taken: Some(taken),
                     ..said(finding, why)
@@ -128,10 +155,14 @@ impl Enquiry {
 }
 
 /// Commands go before questions: who finds no turn among them comes again for a while.
-async fn look(service: &dyn TokenService, target: &Target) -> Result<Looked, Trouble> {
+async fn look(service: &dyn TokenService, target: &Target, with_number: bool) -> Result<Looked, Trouble> {
     let until = Instant::now() + TURN_MAX;
     loop {
-        let looked = timeout(CALL_MAX, service.look(target)).await;
+        let call = match with_number {
+            true => service.look_with_number(target),
+            false => service.look(target),
+        };
+        let looked = timeout(CALL_MAX, call).await;
         let late = |_| Err(unanswered(format!("no answer within {CALL_MAX:?}")));
         match looked.unwrap_or_else(late) {
             Err(trouble) if trouble.unasked && Instant::now() < until => sleep(TURN_AGAIN).await,
@@ -140,8 +171,16 @@ async fn look(service: &dyn TokenService, target: &Target) -> Result<Looked, Tro
     }
 }
 
+/// Nothing was heard of it, and what was registered of its status, if anything, is what the network says.
+fn is_as_registered(held: &Token, registered_as: Option<&Status>, seen: &Seen) -> bool {
+    held.is_unheard() && registered_as.is_none_or(|status| *status == seen.status)
+}
+
 fn made_of(taken: &Taken, held: &Token, seen: &Seen, is_same: bool) -> (Finding, String) {
     match taken.verdict {
+        Some(Verdict::Advanced) if is_same && taken.adds_only => {
+            (Finding::Agrees, "as we hold it, and more than we knew of it".to_owned())
+        }
         Some(Verdict::Advanced) if is_same => (Finding::Repaired, "its data were not as the network says".to_owned()),
         Some(Verdict::Advanced) => (Finding::Repaired, differs(held, seen)),
         Some(Verdict::Late) => (Finding::Moved, "it moved while we asked".to_owned()),
@@ -163,6 +202,7 @@ fn unanswered(why: String) -> Trouble {
         code: None,
         why,
         no_such_token: false,
+        of_this_token: false,
         unasked: false,
         words: None,
     }

@@ -72,7 +72,15 @@ impl Queue {
             .await?;
         self.after = opened.next;
         let claims = asking.claim_questions(&self.namespaces, LEASE, AT_ONCE_MAX).await?;
-        let asked = !claims.claimed.is_empty();
+        for token in &claims.unreadable {
+            let (token, found) = (token.shown(), Finding::Unanswered.as_str());
+            tracing::error!(
+                token,
+                "what is held of a token in doubt cannot be read: nobody is asked; mend tokens.state"
+            );
+            self.enquiry.metrics.question(found);
+        }
+        let asked = !claims.claimed.is_empty() || !claims.unreadable.is_empty();
         let mut cases = JoinSet::new();
         for claimed in claims.claimed {
             cases.spawn(case(self.enquiry.clone(), claimed));
@@ -95,7 +103,7 @@ impl Queue {
 
 /// One question, to its settling. A crash before that leaves it under its lease.
 async fn case(enquiry: Arc<Enquiry>, claimed: ClaimedQuestion) {
-    let answer = enquiry.ask(&claimed.token, Purpose::Doubt).await;
+    let answer = enquiry.ask(&claimed.token, None, Purpose::Doubt).await;
     // What moved meanwhile is asked after as if for the first time.
     let asks = match answer.finding {
         Finding::Moved => claimed.asks,

@@ -250,7 +250,17 @@ impl Sweep<'_> {
 }
 
 async fn case(enquiry: Arc<Enquiry>, place: usize, one: ToAsk, purpose: Purpose) -> (usize, Found, bool) {
-    let answer = enquiry.ask(&one.token, purpose).await;
+    let answer = match one.is_unreadable {
+        true => {
+            let token = one.token.reference.shown();
+            tracing::error!(
+                token,
+                "what is held of a token cannot be read: it is passed by; mend tokens.state"
+            );
+            Answer::unreadable()
+        }
+        false => enquiry.ask(&one.token, one.registered_as.as_ref(), purpose).await,
+    };
     let is_trouble = answer.is_trouble;
     (place, found(one, answer, &enquiry), is_trouble)
 }

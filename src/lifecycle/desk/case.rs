@@ -312,6 +312,7 @@ fn trouble(why: String) -> Trouble {
         code: None,
         why,
         no_such_token: false,
+        of_this_token: false,
         unasked: false,
         words: None,
     }

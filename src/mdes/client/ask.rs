@@ -73,11 +73,11 @@ pub(super) fn change(wish: &Wish<'_>, references: &[&str], host: Option<&str>) -
     Value::Object(body)
 }
 
-/// Without the token's number, which nobody needs for a look.
-pub(super) fn get_token(reference: &str, request_id: &str, host: Option<&str>) -> Value {
+/// Without the token's number, unless it is what is asked for: nobody needs it for a look.
+pub(super) fn get_token(reference: &str, request_id: &str, host: Option<&str>, with_number: bool) -> Value {
     let mut body = head(request_id, host);
     body.insert("tokenUniqueReference".to_owned(), json!(reference));
-    body.insert("includeTokenDetail".to_owned(), json!("false"));
+    body.insert("includeTokenDetail".to_owned(), json!(with_number.to_string()));
     Value::Object(body)
 }
 

@@ -10,12 +10,24 @@ use serde_json::{Map, Value, json};
 use super::{trouble, words};
 use crate::domain::command::Seen;
 use crate::lifecycle::{Looked, Reply, Trouble};
+use crate::mdes::detail::DETAIL;
 use crate::mdes::message;
 
 /// The token is not in a state for it.
 const WRONG_STATE: [&str; 2] = ["INVALID_TOKEN_STATUS", "NO_ACTIVE_TOKENS"];
 /// MDES does not know the token, or not as ours.
 const NO_SUCH_TOKEN: [&str; 1] = ["INVALID_TOKEN_UNIQUE_REFERENCE"];
+/// It refuses the one token that was asked about, and no other.
+const OF_ONE_TOKEN: [&str; 8] = [
+    "INVALID_TOKEN_UNIQUE_REFERENCE",
+    "INVALID_TOKEN_STATUS",
+    "NO_ACTIVE_TOKENS",
+    "TOKEN_PAN_NOT_FOUND",
+    "INVALID_DATA",
+    "INVALID_FIELD_FORMAT",
+    "INVALID_FIELD_LENGTH",
+    "INVALID_FIELD_VALUE",
+];
 /// It may have happened: it broke down over it, or has had it from us before.
 const PERHAPS_DONE: [&str; 2] = ["INTERNAL_SERVICE_FAILURE", "DUPLICATE_REQUEST"];
 
@@ -122,20 +134,33 @@ impl Heard {
         };
         let faults = errors(token);
         if !faults.is_empty() {
-            return Err(self.trouble_of(&faults));
+            return Err(Trouble {
+                of_this_token: faults.iter().all(|fault| !fault.is_open(self.status)),
+                ..self.trouble_of(&faults)
+            });
         }
         let mut token = token.clone();
         token.entry("tokenUniqueReference").or_insert_with(|| json!(reference));
         if !is_of(&token, reference) {
-            return Err(self.silence("another token than the one that was asked for"));
+            return Err(self.silence_of_token("another token than the one that was asked for"));
         }
         match message::state(&token) {
             Ok(Some(seen)) => Ok(Looked {
                 seen,
-                statement: Some(statement(&token, request_id)),
+                statement: Some(self.statement_with_detail(&token, request_id)),
                 words: self.words.clone(),
             }),
-            _ => Err(self.silence("no state that can be read")),
+            _ => Err(self.silence_of_token("no state that can be read")),
+        }
+    }
+
+    /// What is sealed to us stays sealed until the inbox opens it.
+    fn statement_with_detail(&self, token: &Map<String, Value>, request_id: &str) -> Bytes {
+        match self.field(DETAIL).filter(|detail| detail.is_object()) {
+            Some(detail) => json!({ "requestId": request_id, "tokens": [token], DETAIL: detail })
+                .to_string()
+                .into(),
+            None => statement(token, request_id),
         }
     }
 
@@ -170,6 +195,13 @@ impl Heard {
         }
     }
 
+    fn silence_of_token(&self, why: &str) -> Trouble {
+        Trouble {
+            of_this_token: true,
+            ..self.silence(why)
+        }
+    }
+
     fn trouble_of(&self, faults: &[Fault]) -> Trouble {
         let told = faults.iter().map(Fault::told).collect::<Vec<_>>().join("; ");
         let hint = match self.status {
@@ -182,6 +214,7 @@ impl Heard {
             code: faults.iter().find_map(|fault| fault.code.clone()),
             why: self.why(&format!("{}{hint}", words::sentence(&told))),
             no_such_token: faults.iter().any(|fault| fault.is(&NO_SUCH_TOKEN)),
+            of_this_token: !faults.is_empty() && faults.iter().all(|fault| fault.is(&OF_ONE_TOKEN)),
             unasked: false,
             words: Some(self.words.clone()),
         }

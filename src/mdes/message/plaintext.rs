@@ -63,7 +63,7 @@ fn wipe(value: &mut Value) {
 }
 
 /// A value in one form, whatever form it came in: no blanks, keys sorted (serde_json's map is a sorted one).
-pub(super) fn canonical(value: &Value) -> Zeroizing<Vec<u8>> {
+pub(in crate::mdes) fn canonical(value: &Value) -> Zeroizing<Vec<u8>> {
     let mut length = Length(0);
     let measured = serde_json::to_writer(&mut length, value);
     // Measured first, so that growing leaves no copies behind.

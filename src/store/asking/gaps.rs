@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 use super::reconciles;
-use super::{KeptGap, Miss, Missed, NewReconcile};
+use super::{Ended, KeptGap, Miss, Missed, NewReconcile};
 use crate::domain::id::{GapId, ReconcileId};
 use crate::store::Error;
 use crate::store::batch::batch_row;
@@ -100,32 +100,32 @@ pub(in crate::store) async fn note(session: &mut Session, misses: &[Miss]) -> Re
     }
 }
 
-const ANY_QUIET: Sql = Sql::same(
+const ANY_ENDED: Sql = Sql::same(
     "\
--- close_gaps: whether one is quiet
+-- close_gaps: whether one has ended
 select count(*)
 from gaps
 where closed_at is null
-  and until_at <= $1
+  and (until_at <= $1 or from_at <= $2)
 ",
 );
 
-const QUIET: Sql = Sql {
+const ENDED: Sql = Sql {
     postgres: "\
--- close_gaps: those that are quiet, locked
+-- close_gaps: those that have ended, locked
 select id, missed, peer, reason, count, from_at, until_at, closed_at, reconcile_id
 from gaps
 where closed_at is null
-  and until_at <= $1
+  and (until_at <= $1 or from_at <= $2)
 order by missed, peer
 for update
 ",
     sqlite: "\
--- close_gaps: those that are quiet
+-- close_gaps: those that have ended
 select id, missed, peer, reason, count, from_at, until_at, closed_at, reconcile_id
 from gaps
 where closed_at is null
-  and until_at <= $1
+  and (until_at <= $1 or from_at <= $2)
 order by missed, peer
 ",
 };
@@ -188,23 +188,23 @@ impl GapRow {
 }
 
 /// Whether [`close`] would find anything.
-pub(in crate::store) async fn any_quiet(session: &mut Session, quiet_since: OffsetDateTime) -> Result<bool, Error> {
-    let rows: Vec<(i64,)> = fetch!(session, ANY_QUIET, Stamp(quiet_since))?;
+pub(in crate::store) async fn any_ended(session: &mut Session, ended: Ended) -> Result<bool, Error> {
+    let rows: Vec<(i64,)> = fetch!(session, ANY_ENDED, Stamp(ended.quiet_since), Stamp(ended.begun_before))?;
     Ok(rows.iter().any(|(count,)| *count > 0))
 }
 
-/// Closes what is quiet, and keeps one reconcile for all of it; see [`super::Asking::close_gaps`].
+/// Closes what has ended, and keeps one reconcile for all of it; see [`super::Asking::close_gaps`].
 ///
 /// A crash before the commit leaves the gaps open, and no reconcile; after it, both are there.
 pub(in crate::store) async fn close(
     session: &mut Session,
-    quiet_since: OffsetDateTime,
+    ended: Ended,
     reconcile: Option<&NewReconcile>,
     now: OffsetDateTime,
 ) -> Result<Vec<KeptGap>, Error> {
-    let quiet: Vec<GapRow> = fetch!(session, QUIET, Stamp(quiet_since))?;
+    let over: Vec<GapRow> = fetch!(session, ENDED, Stamp(ended.quiet_since), Stamp(ended.begun_before))?;
     // What was heard within one may be older than what was missed.
-    let Some(since) = quiet.iter().map(|gap| gap.until_at.0).max() else {
+    let Some(since) = over.iter().map(|gap| gap.until_at.0).max() else {
         return Ok(Vec::new());
     };
     if let Some(new) = reconcile {
@@ -218,7 +218,7 @@ pub(in crate::store) async fn close(
         closed_at: Stamp(now),
         reconcile_id,
     };
-    let rows: Vec<ClosedRow> = quiet.iter().map(closed).collect();
+    let rows: Vec<ClosedRow> = over.iter().map(closed).collect();
     session.execute_batch(CLOSE, &rows).await?;
     let kept = |gap: GapRow| {
         GapRow {
@@ -228,7 +228,7 @@ pub(in crate::store) async fn close(
         }
         .kept()
     };
-    quiet.into_iter().map(kept).collect()
+    over.into_iter().map(kept).collect()
 }
 
 const PAGE: Sql = Sql::same(

@@ -220,6 +220,27 @@ where (namespace, token_unique_reference) in (
 ",
 };
 
+const UNREADABLE: Sql = Sql {
+    postgres: "\
+-- claim_questions: give these up until then, whose tokens cannot be read
+update questions
+set claim = claim + 1, finding = 'unanswered', why = 'what we hold of it cannot be read: see the log', given_up = true,
+  due_at = until, settled_at = null
+from unnest($1, $2, $3) as met (namespace, token_unique_reference, until)
+where questions.namespace = met.namespace
+  and questions.token_unique_reference = met.token_unique_reference
+",
+    sqlite: "\
+-- claim_questions: give these up until then, whose tokens cannot be read
+update questions
+set claim = claim + 1, finding = 'unanswered', why = 'what we hold of it cannot be read: see the log', given_up = true,
+  due_at = value ->> 'now', settled_at = null
+from json_each($1)
+where questions.namespace = value ->> 'namespace'
+  and questions.token_unique_reference = value ->> 'token_unique_reference'
+",
+};
+
 const NEXT_DUE: Sql = Sql::same(
     "\
 -- claim_questions: when one of a namespace is due next
@@ -239,6 +260,9 @@ where namespace = $1
   and due_at <= $2
 ",
 );
+
+/// Nobody mends a corrupt row sooner.
+const LATER: Duration = Duration::from_hours(24);
 
 row! {
     struct DueRow {
@@ -309,22 +333,25 @@ pub(in crate::store) async fn claim(
     due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let more = found > due.len();
 
-    let (mut claimed, mut closed) = (Vec::new(), Vec::new());
+    let (mut claimed, mut closed, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
     for row in due {
-        match row.token()? {
-            Some(token) => claimed.push(ClaimedQuestion {
+        match row.token() {
+            Err(_) => unreadable.push(token_reference(&row.namespace, row.token_unique_reference)?),
+            Ok(Some(token)) => claimed.push(ClaimedQuestion {
                 token,
                 claim: row.claim.unsigned_abs() + 1,
                 asks: row.asks.unsigned_abs(),
             }),
-            None => closed.push(token_reference(&row.namespace, row.token_unique_reference)?),
+            Ok(None) => closed.push(token_reference(&row.namespace, row.token_unique_reference)?),
         }
     }
     let taken = claimed.iter().map(|claimed| &claimed.token.reference);
     each(session, LEASE, taken, now + lease).await?;
     each(session, CLOSE, &closed, now).await?;
+    each(session, UNREADABLE, &unreadable, now + LATER).await?;
     Ok(ClaimedQuestions {
         claimed,
+        unreadable,
         more,
         next_due: least(session, NEXT_DUE, namespaces, now).await?,
     })

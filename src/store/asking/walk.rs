@@ -90,20 +90,23 @@ row! {
 }
 
 impl FitRow {
-    fn token(self, namespace: Namespace) -> Result<ToAsk, Error> {
+    /// A row that is corrupt holds up no other: it is told apart.
+    fn token(self, namespace: Namespace) -> ToAsk {
         let reference = TokenReference {
             namespace,
             reference: self.token_unique_reference,
         };
-        match self.state {
-            Some(state) => Ok(ToAsk {
-                token: state.read(|| format!("tokens.state of {}", shown(&reference.reference)))?,
-                registered_as: None,
-            }),
-            None => Ok(ToAsk {
-                token: Token::unheard(reference),
-                registered_as: self.registered_status.map(Status::from),
-            }),
+        let place = || format!("tokens.state of {}", shown(&reference.reference));
+        let read = self.state.map(|state| state.read::<Token>(place));
+        let is_registered = read.is_none();
+        let is_unreadable = matches!(read, Some(Err(_)));
+        ToAsk {
+            token: match read {
+                Some(Ok(token)) => token,
+                _ => Token::unheard(reference),
+            },
+            registered_as: self.registered_status.filter(|_| is_registered).map(Status::from),
+            is_unreadable,
         }
     }
 }
@@ -132,7 +135,7 @@ pub(in crate::store) async fn page(
         let rows: Vec<FitRow> = fetch!(session, PAGE, name, after, WALK_MAX, since, left)?;
         let is_full = rows.len() as i64 == left;
         let fitting = rows.into_iter().map(|row| row.token(namespace));
-        asked.tokens.extend(fitting.collect::<Result<Vec<_>, _>>()?);
+        asked.tokens.extend(fitting);
         if is_full {
             asked.next = asked.tokens.last().map(|last| last.token.reference.clone());
             return Ok(asked);

@@ -198,6 +198,7 @@ impl Entry<'_> {
             status: self.to_status.clone(),
             sequence: self.sequence,
             flags: self.flags.clone(),
+            adds_only: self.changes.iter().all(|change| change.from.is_none()),
         }
     }
 }

@@ -325,6 +325,7 @@ fn trouble(why: &str) -> Trouble {
         code: None,
         why: why.to_owned(),
         no_such_token: false,
+        of_this_token: false,
         unasked: false,
         words: None,
     }

@@ -237,6 +237,7 @@ impl Listener for Ear {
             notification: NotificationId(uuid::Uuid::nil()),
             verdict: None,
             sequence: None,
+            adds_only: true,
         })
     }
 }

@@ -147,6 +147,30 @@ async fn a_notification_that_a_busy_sqlite_could_not_take_is_a_gap() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notification_whose_sender_hung_up_before_its_answer_is_a_gap() {
+    let world = World::over(Database::sqlite().await).await;
+    let mut other = SqliteConnection::connect(world.desk.database.url())
+        .await
+        .expect("the file opens");
+    let lock = sqlx::raw_sql("begin exclusive").execute(&mut other).await;
+    lock.expect("it is ours");
+    let body = world.sealed("r-gone", &statement("DM4MMC-GAP", "ACTIVE", "2026-11-02T09:15:03Z"));
+    let mut line = world.line().await;
+    line.say(&request("POST", PATH, &[JSON], &body))
+        .await
+        .expect("it is listened to");
+    drop(line);
+    // The commit waits for the file, and would for longer: nobody is left to be answered with 503.
+    eventually("the door has seen it go", async || {
+        world.count("mdes_receiver_connections") == 0
+    })
+    .await;
+    let unlock = sqlx::raw_sql("rollback").execute(&mut other).await;
+    unlock.expect("let go");
+    is_a_gap_once_the_store_is_back(&world, &world.desk.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_notification_that_came_while_postgres_was_away_is_a_gap() {
     let mut database = Database::postgres().await;
     let gate = Gate::before(&database).await;

@@ -206,3 +206,18 @@ async fn a_new_signing_key_signs_after_a_reload_and_a_bad_one_never() {
     super::signing_key(folder);
     scene.client.reload().expect("a good key");
 }
+
+#[tokio::test]
+async fn the_number_is_asked_for_where_it_is_wanted_and_handed_on_as_it_came() {
+    let answered = json!({
+        "token": { "tokenUniqueReference": TOKEN, "status": "ACTIVE" },
+        "tokenDetail": { "encryptedData": "c0ffee" },
+    });
+    let scene = Scene::answers(200, &answered.to_string()).await;
+    let looked = scene.client.look_with_number(&target()).await.expect("it answers");
+    let heard = scene.sink.heard().pop().expect("it was asked");
+    assert_eq!(body(&heard)["includeTokenDetail"], "true");
+    assert!(!looked.words.to_string().contains("c0ffee"));
+    let statement: Value = serde_json::from_slice(&looked.statement.expect("one")).expect("JSON");
+    assert_eq!(statement["tokenDetail"], answered["tokenDetail"]);
+}

@@ -1,9 +1,12 @@
 //! A receiver, an MDES that can be asked, and a shop that is told.
 
+use std::sync::Arc;
+
+use mdes_receiver::clock::{Clock, SystemClock};
 use mdes_receiver::domain::id::TokenReference;
 use mdes_receiver::simulator::dev_files;
 use mdes_receiver::simulator::services::tokens::{Act, Cause, NewToken};
-use mdes_receiver::simulator::services::{Services, Settings};
+use mdes_receiver::simulator::services::{Door, Services, Settings};
 use mdes_receiver::store::{Asking as _, KeptStatement, Memory};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -24,6 +27,11 @@ pub struct Street {
 
 impl Street {
     pub async fn over(database: Database) -> Self {
+        Street::at(database, Arc::new(SystemClock)).await
+    }
+
+    /// The receiver's day goes by this clock; everybody else's by the real one.
+    pub async fn at(database: Database, clock: Arc<dyn Clock>) -> Self {
         let shop = Merchant::content().await;
         let desk = Desk::over(database);
         let (signing, _) = dev_files::signing(&desk.path("."), OffsetDateTime::now_utc()).expect("a key is made");
@@ -40,7 +48,7 @@ impl Street {
             services.mdes_url(),
             Settings::default().consumer_key,
         );
-        let world = desk.with(&extra).open().await;
+        let world = desk.with(&extra).open_at(clock).await;
         world.ready().await;
         Street {
             operator: Caller::operator(&world).await,
@@ -67,6 +75,14 @@ impl Street {
     pub async fn known(&self, reference: &str) {
         self.made(reference);
         say(&self.world, reference, "ACTIVE", LONG_AGO).await;
+    }
+
+    /// From now on MDES knows our key, and gives numbers sealed to it.
+    pub fn gives_numbers(&self) {
+        self.services.notify_mdes(Door {
+            sender: self.world.sender(),
+            sealer: self.world.desk.sealer(),
+        });
     }
 
     /// The issuer suspends it, and the notification is lost.

@@ -10,6 +10,9 @@ use crate::world::{eventually, ready};
 promises!(
     a_lost_notification_is_found_put_right_and_told,
     a_lost_first_notice_of_a_registered_token_is_found,
+    what_is_heard_of_for_the_first_time_was_not_wrong,
+    a_token_that_the_service_refuses_holds_up_no_other,
+    a_token_that_cannot_be_read_is_passed_by,
     a_dry_run_changes_nothing,
     what_the_service_does_not_know_is_told_apart,
     only_what_was_not_heard_of_since_is_asked_about,
@@ -61,6 +64,64 @@ async fn a_lost_first_notice_of_a_registered_token_is_found(database: Database) 
     );
     assert_eq!(street.world.status("DM4MMC0001").await, "ACTIVE");
     eventually("the shop is told", async || !street.shop.told().is_empty()).await;
+}
+
+async fn what_is_heard_of_for_the_first_time_was_not_wrong(database: Database) {
+    let street = Street::over(database).await;
+    for (reference, status) in [("DM4MMC0001", json!("ACTIVE")), ("DM4MMC0002", json!(null))] {
+        street.made(reference);
+        let registered = json!({ "reference": reference, "status": status });
+        assert_eq!(street.operator.post("/v1/tokens", &registered).await.status, 200);
+    }
+    street.known("DM4MMC0003").await;
+    let ended = street.compared().await;
+    assert_eq!(
+        (ended["agrees"].as_u64(), ended["repaired"].as_u64()),
+        (Some(3), Some(0)),
+        "{ended}"
+    );
+    let token = street.world.token("DM4MMC0003").await.expect("it is held");
+    assert!(
+        token.field("tokenInfo.tokenPanSuffix").is_some(),
+        "it is taken in all the same"
+    );
+    assert_eq!(street.world.status("DM4MMC0002").await, "ACTIVE");
+}
+
+async fn a_token_that_the_service_refuses_holds_up_no_other(database: Database) {
+    let street = Street::over(database).await;
+    for nth in 0..6 {
+        street.known(&format!("DM4MMC000{nth}")).await;
+    }
+    street.all_is_told().await;
+    street
+        .services
+        .add_fault("INVALID_TOKEN_STATUS@getToken:5".parse().expect("a fault"))
+        .expect("room for it");
+    let ended = street.compared().await;
+    assert_eq!(
+        (ended["agrees"].as_u64(), ended["unanswered"].as_u64()),
+        (Some(1), Some(5)),
+        "{ended}"
+    );
+}
+
+async fn a_token_that_cannot_be_read_is_passed_by(database: Database) {
+    let street = Street::over(database).await;
+    for nth in 0..3 {
+        street.known(&format!("DM4MMC000{nth}")).await;
+    }
+    street.all_is_told().await;
+    let broken = "update tokens set state = '{}' where token_unique_reference = 'DM4MMC0001'";
+    street.world.desk.database.execute(broken).await;
+    let ended = street.compared().await;
+    assert_eq!(
+        (ended["agrees"].as_u64(), ended["unanswered"].as_u64()),
+        (Some(2), Some(1)),
+        "{ended}"
+    );
+    let found = street.findings(ended["id"].as_str().expect("an id")).await;
+    assert_eq!(found, ["unanswered ->-"]);
 }
 
 async fn a_dry_run_changes_nothing(database: Database) {

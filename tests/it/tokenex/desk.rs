@@ -233,6 +233,7 @@ impl Plays {
             code: Some(code.to_owned()),
             why: "it says so".to_owned(),
             no_such_token: ["3000", "3024", "9006"].contains(&code),
+            of_this_token: false,
             unasked: false,
             words: None,
         }

@@ -63,6 +63,7 @@ impl Listener for Deaf {
             notification: NotificationId(uuid::Uuid::nil()),
             verdict: None,
             sequence: None,
+            adds_only: true,
         })
     }
 }

@@ -24,6 +24,7 @@ promises!(
     what_is_too_large_is_refused_and_its_first_part_kept_sealed,
     the_acknowledgement_is_what_the_operator_wrote,
     a_flood_about_tokens_nobody_knows_is_cut,
+    a_flood_that_cannot_be_read_is_cut,
 );
 
 fn suspended() -> Vec<u8> {
@@ -106,7 +107,7 @@ async fn a_flood_about_tokens_nobody_knows_is_cut(database: Database) {
             peer: Peer::overheard("127.0.0.1:1".parse().expect("an address")),
             body: Bytes::from(forged.to_string()),
         };
-        told.spawn(async move { matches!(inbox.overhear(arrival).await, Err(Unheeded::TooMany)) });
+        told.spawn(async move { matches!(inbox.overhear(arrival).await, Err(Unheeded::TooMany(_))) });
     }
     let cut = told.join_all().await.into_iter().filter(|cut| *cut).count();
     assert_eq!(cut, 21, "one place was taken before");
@@ -119,6 +120,33 @@ async fn a_flood_about_tokens_nobody_knows_is_cut(database: Database) {
     let mut other = one;
     other["token"] = json!("forged-next");
     assert_eq!(ear.told(&other).await.status, 503);
+}
+
+async fn a_flood_that_cannot_be_read_is_cut(database: Database) {
+    let ear = Ear::over(database).await;
+    let mut told = JoinSet::new();
+    for place in 0..620 {
+        let inbox = ear.0.service.inbox().clone();
+        let arrival = Arrival {
+            received_at: OffsetDateTime::now_utc(),
+            peer: Peer::overheard("127.0.0.1:1".parse().expect("an address")),
+            body: Bytes::from(format!("junk {place}")),
+        };
+        told.spawn(async move { matches!(inbox.overhear(arrival).await, Err(Unheeded::TooMany(_))) });
+    }
+    let cut = told.join_all().await.into_iter().filter(|cut| *cut).count();
+    assert_eq!(cut, 20);
+    assert_eq!(ear.posted("state", b"junk".to_vec()).await.status, 503);
+    assert_eq!(
+        ear.posted("state", vec![b'x'; 100_000]).await.status,
+        503,
+        "nor is what is too large"
+    );
+    assert_eq!(
+        ear.posted("state", suspended()).await.status,
+        200,
+        "what can be read is heard all the same"
+    );
 }
 
 /// With deadlines as short as a test wants them.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mdes_receiver::clock::SystemClock;
+use mdes_receiver::clock::{Clock, SystemClock};
 use mdes_receiver::config;
 use mdes_receiver::config::settings::Settings;
 use mdes_receiver::keys::KeyRing;
@@ -127,14 +127,24 @@ listen = "127.0.0.1:0"
         World { desk: self, service }
     }
 
+    /// The same, by this clock.
+    pub async fn open_at(self, clock: Arc<dyn Clock>) -> World {
+        let service = self.replica_at(clock).await;
+        World { desk: self, service }
+    }
+
     /// One more replica over the same store.
     pub async fn replica(&self) -> Service {
+        self.replica_at(Arc::new(SystemClock)).await
+    }
+
+    async fn replica_at(&self, clock: Arc<dyn Clock>) -> Service {
         let (file, flags) = (self.config_file(), self.flags.clone());
         let reread = Reread {
             file: Some(file.clone()),
             keys: Box::new(move || Ok(config::load(Some(&file), &flags, [])?.keys)),
         };
-        Service::start(self.settings(), Arc::new(SystemClock), reread)
+        Service::start(self.settings(), clock, reread)
             .await
             .expect("the service starts")
     }

@@ -103,10 +103,30 @@ fn an_answer_that_came_too_soon_to_know_of_it_denies_nothing() {
 }
 
 #[test]
+fn what_was_said_anew_is_not_loosened_by_an_answer_that_may_not_know_of_it() {
+    let token = after_all(&[says("SUSPENDED", Some("09:00:00.5"), &["ISSUER"])]);
+    let resumed = hint(&token, &says("ACTIVE", Some("10:00:00.5"), &[])).token;
+    let again = hint(&resumed, &says("SUSPENDED", Some("11:00:00.5"), &["ISSUER"])).token;
+    let soon = answer_at(&again, "ACTIVE", NOON + time::Duration::seconds(5));
+    assert_eq!((soon.verdict, word(&soon.token)), (Verdict::Late, "SUSPENDED"));
+    assert!(soon.token.is_provisional(), "it is asked again");
+    assert_eq!(word(&answer(&soon.token, "ACTIVE").token), "ACTIVE", "this one knows");
+    let settled = answer(&soon.token, "SUSPENDED").token;
+    assert_eq!(
+        (settled.status_at(), settled.is_provisional()),
+        (Some(instant("11:00:00.5").at()), false)
+    );
+}
+
+#[test]
 fn a_hint_that_says_what_we_hold_or_is_older_raises_no_doubt() {
     let token = after_all(&[says("SUSPENDED", Some("10:00:00.5"), &["ISSUER"])]);
     let same = hint(&token, &says("SUSPENDED", Some("11:00:00.5"), &["ISSUER"]));
-    assert_eq!((same.verdict, &same.token), (Verdict::Unchanged, &token));
+    assert_eq!((same.verdict, same.token.is_provisional()), (Verdict::Unchanged, false));
+    assert_eq!(
+        (same.token.status_at(), same.token.sequence),
+        (token.status_at(), token.sequence)
+    );
     let older = hint(&token, &says("ACTIVE", Some("09:00:00.5"), &[]));
     assert_eq!((older.verdict, &older.token), (Verdict::Stale, &token));
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mdes_receiver::domain::id::GapId;
 use mdes_receiver::store::Asking as _;
-use mdes_receiver::store::asking::{Cause, KeptGap, Missed, NewReconcile};
+use mdes_receiver::store::asking::{Cause, Ended, KeptGap, Missed, NewReconcile};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -21,6 +21,7 @@ promises!(
     gaps_are_closed_without_a_reconcile_if_there_is_nobody_to_ask,
     of_two_replicas_one_closes_a_gap,
     a_miss_after_the_close_opens_another_gap,
+    what_goes_on_for_long_is_closed_and_goes_on_as_another_gap,
     a_close_that_fails_leaves_the_gaps_open,
     gaps_are_listed_newest_first,
 );
@@ -30,7 +31,7 @@ async fn gaps(scene: &Scene) -> Vec<KeptGap> {
 }
 
 async fn close(scene: &Scene, quiet_since: &str, reconcile: Option<&NewReconcile>) -> Vec<KeptGap> {
-    let closed = scene.memory.close_gaps(at(quiet_since), reconcile).await;
+    let closed = scene.memory.close_gaps(quiet(at(quiet_since)), reconcile).await;
     closed.expect("the store answers")
 }
 
@@ -186,7 +187,7 @@ async fn of_two_replicas_one_closes_a_gap(database: Database) {
             replicas.spawn(async move {
                 together.wait().await;
                 let new = reconcile_by(Cause::Gap);
-                let closed = memory.close_gaps(at("10:00"), Some(&new)).await;
+                let closed = memory.close_gaps(quiet(at("10:00")), Some(&new)).await;
                 closed.expect("the store answers").len()
             });
         }
@@ -216,7 +217,7 @@ async fn a_close_that_fails_leaves_the_gaps_open(database: Database) {
     let before = gaps(&scene).await;
     let mut new = reconcile_by(Cause::Gap);
     new.asked_by = "a\u{0}b".to_owned();
-    let refused = scene.memory.close_gaps(at("10:00"), Some(&new)).await;
+    let refused = scene.memory.close_gaps(quiet(at("10:00")), Some(&new)).await;
     assert!(refused.is_err(), "{refused:?}");
     assert_eq!(gaps(&scene).await, before);
 }
@@ -235,4 +236,22 @@ async fn gaps_are_listed_newest_first(database: Database) {
         .expect("the store answers");
     let peers: Vec<_> = first.iter().chain(&rest).map(|gap| gap.peer.as_str()).collect();
     assert_eq!(peers, ["c", "b", "a"]);
+}
+
+async fn what_goes_on_for_long_is_closed_and_goes_on_as_another_gap(database: Database) {
+    let scene = Scene::new(database).await;
+    scene.missed(&[miss(Missed::Refused, "long", "09:00", "10:29")]).await;
+    scene.missed(&[miss(Missed::Refused, "short", "10:00", "10:29")]).await;
+    let ended = Ended {
+        quiet_since: at("10:28"),
+        begun_before: at("09:30"),
+    };
+    let closed = scene.memory.close_gaps(ended, None).await.expect("the store answers");
+    assert_eq!(closed.iter().map(|gap| gap.peer.as_str()).collect::<Vec<_>>(), ["long"]);
+    scene.missed(&[miss(Missed::Refused, "long", "10:30", "10:31")]).await;
+    let open: Vec<_> = gaps(&scene).await.into_iter().filter(|gap| !gap.closed).collect();
+    assert_eq!(
+        (open.len(), open[0].peer.as_str(), open[0].from),
+        (2, "long", at("10:30"))
+    );
 }

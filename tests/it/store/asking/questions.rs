@@ -27,6 +27,7 @@ promises!(
     a_question_whose_token_has_no_doubt_any_more_is_closed_when_it_is_settled,
     a_closed_question_is_opened_anew_by_a_new_doubt,
     the_longest_due_is_asked_first,
+    a_token_that_cannot_be_read_holds_up_no_other_question,
     what_was_given_up_is_listed_first_and_asked_again,
     a_claim_that_finds_nothing_does_not_wait_for_a_writer,
     a_question_does_not_wait_for_who_records_its_token,
@@ -256,7 +257,7 @@ async fn a_claim_that_finds_nothing_does_not_wait_for_a_writer(database: Databas
         assert_eq!(scene.open().await, 0);
         assert_eq!(scene.claim(10).await.claimed, []);
         assert_eq!(scene.reconcile().await, None);
-        let closed = scene.memory.close_gaps(noon(), None).await;
+        let closed = scene.memory.close_gaps(quiet(noon()), None).await;
         assert_eq!(closed.expect("the store answers"), []);
     };
     tokio::time::timeout(Duration::from_secs(4), nothing)
@@ -281,4 +282,26 @@ async fn a_question_does_not_wait_for_who_records_its_token(database: Database) 
     tokio::time::timeout(Duration::from_secs(4), asking)
         .await
         .expect("nobody waits");
+}
+
+async fn a_token_that_cannot_be_read_holds_up_no_other_question(database: Database) {
+    let scene = Scene::new(database).await;
+    scene.doubt(&[token("A"), token("B")]).await;
+    scene.open().await;
+    let broken = "update tokens set state = '{}' where token_unique_reference = 'A'";
+    scene.database.execute(broken).await;
+    let claims = scene.claim(10).await;
+    assert_eq!(names(claims.claimed.iter().map(|one| &one.token.reference)), ["B"]);
+    assert_eq!(names(&claims.unreadable), ["A"]);
+    let kept = scene.questions().await;
+    assert_eq!(
+        (kept[0].token.reference.as_str(), kept[0].given_up, kept[0].finding),
+        ("A", true, Some(Finding::Unanswered))
+    );
+    scene.wait(3600);
+    assert_eq!(
+        scene.claim(10).await.unreadable,
+        [],
+        "it is looked at again the next day"
+    );
 }

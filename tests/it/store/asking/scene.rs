@@ -8,7 +8,7 @@ use mdes_receiver::domain::id::{GapId, Namespace, ReconcileId, TokenReference};
 use mdes_receiver::domain::question::Finding;
 use mdes_receiver::domain::token::{Asked, Manner};
 use mdes_receiver::store::asking::{
-    Cause, ClaimedQuestion, ClaimedQuestions, ClaimedReconcile, Counts, Found, KeptQuestion, Miss, Missed,
+    Cause, ClaimedQuestion, ClaimedQuestions, ClaimedReconcile, Counts, Ended, Found, KeptQuestion, Miss, Missed,
     NewReconcile, ReconciledPage, Scope, SettledQuestion,
 };
 use mdes_receiver::store::{Asking as _, Memory, Recording, SharedStore};
@@ -20,6 +20,14 @@ use crate::support::Database;
 
 pub const LEASE: Duration = Duration::from_secs(60);
 pub const BOTH: &[Namespace] = &[Namespace::Mdes, Namespace::TokenEx];
+
+/// Ended are those that are quiet since then, however long ago they began.
+pub fn quiet(since: OffsetDateTime) -> Ended {
+    Ended {
+        quiet_since: since,
+        begun_before: OffsetDateTime::UNIX_EPOCH,
+    }
+}
 
 /// The memory over one test's database, and its clock.
 pub struct Scene {

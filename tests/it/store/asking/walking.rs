@@ -87,6 +87,7 @@ async fn a_deactivated_token_is_not_asked_about(database: Database) {
     let expected = ToAsk {
         token: held.expect("it is kept").token,
         registered_as: None,
+        is_unreadable: false,
     };
     assert_eq!(given, [expected]);
 }
