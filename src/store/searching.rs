@@ -120,8 +120,21 @@ limit $4
 ",
 );
 
-const BY_REQUESTOR: Sql = Sql::same(
-    "\
+// Bounds on Postgres, and no equality: with one it would take the order of identity, and pass over those of others one by
+// one.
+const BY_REQUESTOR: Sql = Sql {
+    postgres: "\
+-- found: tokens of one requestor
+select
+  namespace, token_unique_reference, merchant_reference, registered_requestor_id,
+  registered_status, registered_at, state, updated_at
+from tokens
+where (token_requestor_id, namespace, token_unique_reference) > ($1, $2, $3)
+  and token_requestor_id <= $1
+order by token_requestor_id, namespace, token_unique_reference
+limit $4
+",
+    sqlite: "\
 -- found: tokens of one requestor
 select
   namespace, token_unique_reference, merchant_reference, registered_requestor_id,
@@ -132,14 +145,14 @@ where token_requestor_id = $1
 order by namespace, token_unique_reference
 limit $4
 ",
-);
+};
 
 const BY_STATUS: Sql = Sql {
     postgres: "\
 -- found: tokens that stand so, the newest first; those without an instant last
 select
   namespace, token_unique_reference, merchant_reference, registered_requestor_id,
-  registered_status, registered_at, state, updated_at
+  registered_status, registered_at, state, updated_at, at
 from (
   select
     namespace, token_unique_reference, merchant_reference, registered_requestor_id,
@@ -160,7 +173,7 @@ limit $5
 -- found: tokens that stand so, the newest first; those without an instant last
 select
   namespace, token_unique_reference, merchant_reference, registered_requestor_id,
-  registered_status, registered_at, state, updated_at
+  registered_status, registered_at, state, updated_at, at
 from (
   select
     namespace, token_unique_reference, merchant_reference, registered_requestor_id,
@@ -207,7 +220,7 @@ const BY_TIME: Sql = Sql::same(
 -- found: tokens whose status became what it is in a time, the newest first
 select
   namespace, token_unique_reference, merchant_reference, registered_requestor_id,
-  registered_status, registered_at, state, updated_at
+  registered_status, registered_at, state, updated_at, status_at as at
 from (
   select
     namespace, token_unique_reference, merchant_reference, registered_requestor_id,
@@ -303,11 +316,17 @@ pub(super) async fn found(
     limit: i64,
 ) -> Result<Found, Error> {
     let walk = Walk::of(which, after, limit);
-    let rows = walk.page(session, which).await?;
-    let tokens = shown(rows)?;
+    let (tokens, at) = match which.is_by_time() {
+        true => {
+            let rows = walk.newest_first(session, which).await?;
+            let at = rows.last().map(|row| row.at.0);
+            (shown(rows.into_iter().map(|row| row.standing).collect())?, at)
+        }
+        false => (shown(walk.by_identity(session, which).await?)?, None),
+    };
     let next = match tokens.last().filter(|_| tokens.len() as i64 >= limit) {
         Some(last) => Some(Place {
-            at: last.token.status_at(),
+            at,
             token: last.token.reference.clone(),
         }),
         None if walk.narrows => walk.edge(session, which).await?,
@@ -318,6 +337,14 @@ pub(super) async fn found(
 
 fn shown(rows: Vec<StandingRow>) -> Result<Vec<Standing>, Error> {
     rows.into_iter().map(StandingRow::shown).collect()
+}
+
+row! {
+    /// With its place in the order of time.
+    struct TimedRow {
+        at: Stamp,
+    }
+    with standing: StandingRow
 }
 
 row! {
@@ -366,12 +393,11 @@ impl<'a> Walk<'a> {
         if self.narrows { WALKED_MAX } else { self.limit }
     }
 
-    async fn page(&self, session: &mut Session, which: &Sought) -> Result<Vec<StandingRow>, Error> {
+    async fn newest_first(&self, session: &mut Session, which: &Sought) -> Result<Vec<TimedRow>, Error> {
         let (at, since) = (Stamp(self.at), Stamp(self.since));
         let (namespace, reference, limit, most) = (self.namespace, self.reference, self.limit, self.most());
         let requestor = which.requestor.as_deref();
         match which.status.as_ref().map(Status::as_str) {
-            _ if !which.is_by_time() => self.by_identity(session, which).await,
             Some(status) => fetch!(
                 session, BY_STATUS, status, at, namespace, reference, limit, since, requestor, most
             ),

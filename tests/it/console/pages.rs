@@ -343,11 +343,22 @@ async fn a_token_that_cannot_be_read_hides_no_other(database: Database) {
     say(&world, "DM4MMC0002", "ACTIVE", "2026-11-20T10:00:00Z").await;
     let spoilt = "update tokens set state = '{\"half\": \"a row\"}' where token_unique_reference = 'DM4MMC0001'";
     world.desk.database.execute(spoilt).await;
+    let operator = Caller::operator(&world).await;
     let vera = Browser::of(&world, "ana", Role::Operator).await;
     for path in ["/console/tokens", "/console/tokens?status=ACTIVE"] {
         let page = vera.page(path).await;
         assert!(page.contains("unreadable") && page.contains("DM4MMC0001"), "{path}");
         assert!(page.contains("DM4MMC0002"), "{path}");
+    }
+    for path in ["/v1/tokens?limit=1", "/v1/tokens?status=ACTIVE&limit=1"] {
+        let first = operator.get(path).await.json();
+        let after = first["next"].as_str().expect("it goes on");
+        let second = operator.get(&format!("{path}&after={after}")).await.json();
+        let of = |page: &serde_json::Value| page["items"][0]["token_unique_reference"].clone();
+        assert!(
+            of(&second).is_string() && of(&first) != of(&second),
+            "{path} goes on past it"
+        );
     }
     let page = vera.page("/console/tokens/mdes/DM4MMC0001").await;
     assert!(page.contains("What is held of it cannot be read"), "{page}");
@@ -355,7 +366,6 @@ async fn a_token_that_cannot_be_read_hides_no_other(database: Database) {
         page.contains("status: ") && !page.contains("Suspend</button>"),
         "what was heard of it is there"
     );
-    let operator = Caller::operator(&world).await;
     let items = operator.get("/v1/tokens").await.json()["items"].clone();
     assert_eq!(
         (&items[0]["advice"], &items[1]["unreadable"], &items[1]["advice"]),
