@@ -6,6 +6,7 @@
 
 mod file;
 mod key;
+mod veil;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

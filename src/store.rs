@@ -52,6 +52,7 @@ mod sqlite;
 mod standing;
 mod story;
 mod tokens;
+mod turns;
 mod values;
 pub mod written;
 
@@ -64,6 +65,7 @@ pub use memory::{Memory, open};
 pub use outbox::{Outbox, SharedOutbox};
 pub use roster::{Roster, SharedRoster};
 pub use search::{Search, SharedSearch};
+pub use searching::searches;
 
 /// What is asked of the memory. Every verb has a deadline of its own and ends in one of [`Error`]'s kinds.
 #[async_trait]

@@ -11,6 +11,7 @@ create table sessions (
 );
 
 create index sessions_expires_at on sessions (expires_at);
+create index sessions_operator on sessions (operator, created_at);
 
 comment on table sessions is 'Who has logged in to the console';
 comment on column sessions.id_hash is 'SHA-256 of what the browser''s cookie holds';

@@ -10,5 +10,6 @@ create table sessions (
 ) strict, without rowid;
 
 create index sessions_expires_at on sessions (expires_at);
+create index sessions_operator on sessions (operator, created_at);
 
 update schema_info set version = 6;

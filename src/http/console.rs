@@ -11,8 +11,10 @@ mod commands;
 mod deliveries;
 mod destinations;
 mod form;
+mod guesses;
 mod keys;
 mod live;
+mod narrow;
 mod overview;
 mod page;
 mod quarantine;
@@ -38,6 +40,7 @@ use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use self::guesses::Guesses;
 use self::page::Failure;
 use super::admin::AdminState;
 use super::body::Room;
@@ -61,6 +64,7 @@ struct Console {
     limits: Limits,
     room: Room,
     live: Arc<Semaphore>,
+    guesses: Guesses,
     /// The cookie goes over TLS alone.
     is_secure: bool,
 }
@@ -83,11 +87,12 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(state: AdminState, settin
         state,
         room: Room::new(),
         live: Arc::new(Semaphore::new(LIVE_MAX)),
+        guesses: Guesses::default(),
         is_secure: settings.tls.is_some(),
     });
     let inside = Router::new()
         .route("/", get(overview::show))
-        .route("/tokens", get(tokens::list))
+        .route("/tokens", get(tokens::list).post(tokens::find))
         .route("/tokens/{namespace}/{reference}", get(token::show))
         .route("/tokens/{namespace}/{reference}/commands", post(acts::order))
         .route("/deliveries", get(deliveries::list))

@@ -38,7 +38,9 @@ use crate::config::settings::{Contract, Lifecycle, LifecycleClient, Limits};
 use crate::domain::command::{Service, Target};
 use crate::http::body::{Collected, Room, collect};
 use crate::lifecycle::{Looked, TokenService, Trouble};
+use crate::net::peer::Address;
 use crate::store::desk::SharedDesk;
+use crate::store::ledger::Hand;
 use crate::telemetry::Metrics;
 use crate::tokenex::errors;
 
@@ -54,6 +56,8 @@ const WAITING_MAX: usize = 256;
 pub struct Served {
     /// Where commands and links are kept.
     pub desk: SharedDesk,
+    /// The same, in the hand of a client of the contract: what is ordered there is in the audit.
+    pub in_hand: InHand,
     /// Who is asked for a token's state.
     pub looks: Arc<dyn Looks>,
     /// Who carries commands out: see [`through`].
@@ -71,6 +75,9 @@ pub struct Served {
     /// Cancelled when a stop begins: nobody waits any longer then.
     pub stopping: CancellationToken,
 }
+
+/// The desk in somebody's hand.
+pub type InHand = Arc<dyn Fn(Hand) -> SharedDesk + Send + Sync>;
 
 /// Who is asked for a token's state. Every question has a deadline of its own.
 #[async_trait]
@@ -139,9 +146,11 @@ pub fn router<S: Clone + Send + Sync + 'static>(served: Served) -> Router<S> {
 
 async fn lifecycle_management(
     State(shared): State<Arc<Shared>>,
-    Extension(client): Extension<Client>,
+    Extension(mut client): Extension<Client>,
     request: Request,
 ) -> Response {
+    let address: Option<&Address> = request.extensions().get();
+    client.came_from = address.map(|address| address.0.ip());
     shared.in_time(shared.change(&client, request)).await
 }
 

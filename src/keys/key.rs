@@ -13,6 +13,7 @@ use aws_lc_rs::{digest, error::Unspecified, hkdf, hmac};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::veil::Veil;
 use crate::domain::id::ContentHash;
 
 /// How a content key was wrapped: `oaepHashingAlgorithm`, in our words.
@@ -50,6 +51,7 @@ pub struct DecryptionKey {
     public: OaepPublicEncryptingKey,
     hashing: hmac::Key,
     decoys: hmac::Key,
+    veil: Veil,
     spki_sha256: String,
     fingerprints: Vec<Fingerprint>,
     source: String,
@@ -76,6 +78,7 @@ impl DecryptionKey {
             pkcs1: Pkcs1PrivateDecryptingKey::new(private)?,
             hashing: derived(b"content hash")?,
             decoys: derived(b"decoy")?,
+            veil: Veil::of(&secret)?,
             spki_sha256,
             fingerprints: Vec::new(),
             source,
@@ -138,6 +141,16 @@ impl DecryptionKey {
         let tag = hmac::sign(&self.hashing, content);
         let bytes = tag.as_ref().try_into().expect("HMAC-SHA-256 gives 32 bytes");
         ContentHash(bytes)
+    }
+
+    /// A text that may stand in a URL instead of this one: the same each time, and nothing to who has not this key.
+    pub fn veil(&self, text: &str) -> String {
+        self.veil.over(text)
+    }
+
+    /// What such a text of this key's stands for.
+    pub fn unveil(&self, veiled: &str) -> Option<String> {
+        self.veil.off(veiled)
     }
 
     /// Unwraps a content key. What cannot be unwrapped gives a decoy that depends on what came, as RFC 5246

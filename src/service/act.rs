@@ -11,7 +11,7 @@ use super::deliver::supervised;
 use crate::clock::Clock;
 use crate::config::settings::{Lifecycle, Settings};
 use crate::domain::command::{Rules, Service};
-use crate::http::tokenex::{self, Served};
+use crate::http::tokenex::{self, InHand, Served};
 use crate::inbox::{self, Inbox};
 use crate::lifecycle::art::{Art, Gallery};
 use crate::lifecycle::asker::{Enquiry, Sweeps};
@@ -19,7 +19,7 @@ use crate::lifecycle::desk::{Office, Worker};
 use crate::lifecycle::throttle::Throttled;
 use crate::lifecycle::{Learned, Listener, Taken, TokenService};
 use crate::mdes::client::Client;
-use crate::store::{Memory, Outbox as _};
+use crate::store::{Ledger as _, Memory, Outbox as _};
 use crate::telemetry::Metrics;
 use crate::tokenex::client::TokenEx;
 
@@ -107,6 +107,7 @@ impl Services {
         let through = tokenex::through(lifecycle)?;
         (!lifecycle.clients.is_empty()).then(|| Served {
             desk: memory.clone(),
+            in_hand: in_hand(memory),
             looks: Arc::new(self.asked.clone()),
             through,
             clients: lifecycle.clients.clone(),
@@ -189,6 +190,12 @@ impl Services {
         };
         (!self.all.is_empty()).then(|| Arc::new(enquiry))
     }
+}
+
+/// The memory, so that what is ordered through it is somebody's doing.
+fn in_hand(memory: &Arc<Memory>) -> InHand {
+    let memory = memory.clone();
+    Arc::new(move |hand| memory.in_the_hand_of(hand))
 }
 
 #[async_trait]

@@ -60,6 +60,15 @@ impl House for Assembled {
         let newest = ring.newest().spki_sha256().to_owned();
         ring.keys().iter().map(|key| shown(key, &newest)).collect()
     }
+
+    fn veil(&self, text: &str) -> String {
+        self.keys.current().newest().veil(text)
+    }
+
+    fn unveil(&self, veiled: &str) -> Option<String> {
+        let ring = self.keys.current();
+        ring.keys().iter().find_map(|key| key.unveil(veiled))
+    }
 }
 
 fn shown(key: &DecryptionKey, newest: &str) -> Key {

@@ -2,7 +2,8 @@
 //!
 //! What an id names never changes: it is kept once, and for ever.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
@@ -13,6 +14,7 @@ use super::row::row;
 use super::session::{Session, Sql, fetch};
 use super::values::{Bytes, Stamp};
 use crate::domain::id::Namespace;
+use crate::domain::token::Change;
 
 /// What is asked of the memory about assets. Deadlines and errors are as those of [`super::Store`].
 #[async_trait]
@@ -26,7 +28,7 @@ pub trait Assets: Send + Sync {
     /// Keeps an asset with all its media; one that is kept already stays as it is.
     async fn keep_asset(&self, namespace: Namespace, id: &str, media: &[Medium]) -> Result<(), Error>;
 
-    /// The card art of some MDES token names that id. It may look at every token.
+    /// The card art of some MDES token names that id, or did.
     async fn names_asset(&self, id: &str) -> Result<bool, Error>;
 }
 
@@ -68,22 +70,32 @@ limit 1
 ",
 );
 
-const NAMES: Sql = Sql::same(
+pub(super) const NAMES: Sql = Sql::same(
     "\
--- names_asset: whether some token's card art names it
-select token_unique_reference
-from tokens
-where namespace = 'mdes'
-  and $1 in (
-    product_config ->> 'brandLogoAssetId',
-    product_config ->> 'issuerLogoAssetId',
-    product_config ->> 'coBrandLogoAssetId',
-    product_config ->> 'cardBackgroundCombinedAssetId',
-    product_config ->> 'cardBackgroundAssetId',
-    product_config ->> 'iconAssetId')
-limit 1
+-- names_asset: whether some token's card art named it
+select id
+from named_assets
+where id = $1
 ",
 );
+
+const NAME: Sql = Sql {
+    postgres: "\
+-- record: what card art is named; what was named before stays
+insert into named_assets (id)
+select id
+from unnest($1) as named (id)
+on conflict do nothing
+",
+    sqlite: "\
+-- record: what card art is named; what was named before stays
+insert into named_assets (id)
+select value ->> 'id'
+from json_each($1)
+where true
+on conflict do nothing
+",
+};
 
 const KEEP: Sql = Sql {
     postgres: "\
@@ -106,6 +118,13 @@ where true
 on conflict do nothing
 ",
 };
+
+batch_row! {
+    /// The id of an asset.
+    struct NamedRow<'a> {
+        id: &'a str,
+    }
+}
 
 batch_row! {
     /// One medium on its way to disk.
@@ -155,6 +174,74 @@ pub(super) async fn holds(session: &mut Session, namespace: Namespace, id: &str)
 pub(super) async fn is_named(session: &mut Session, id: &str) -> Result<bool, Error> {
     let found: Vec<(String,)> = fetch!(session, NAMES, id)?;
     Ok(!found.is_empty())
+}
+
+/// Fields of `productConfig` that name an asset.
+const NAMING: [&str; 6] = [
+    "brandLogoAssetId",
+    "issuerLogoAssetId",
+    "coBrandLogoAssetId",
+    "cardBackgroundCombinedAssetId",
+    "cardBackgroundAssetId",
+    "iconAssetId",
+];
+/// Ids that are remembered. A merchant's cards have few designs.
+const KNOWN_MAX: usize = 10_000;
+
+/// Ids that were named, as far as this process has seen them on disk: those cost receiving nothing more.
+#[derive(Clone, Default)]
+pub(super) struct Known(Arc<Mutex<BTreeSet<String>>>);
+
+/// What one batch names anew.
+pub(super) struct Naming<'k> {
+    known: &'k Known,
+    new: Vec<String>,
+}
+
+impl Known {
+    /// For one batch.
+    pub(super) fn naming(&self) -> Naming<'_> {
+        Naming {
+            known: self,
+            new: Vec::new(),
+        }
+    }
+
+    fn ids(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().expect("no one panics while holding it")
+    }
+}
+
+impl Naming<'_> {
+    /// Writes what these changes name and nobody did before; in the order of the ids, so that two batches do not wait
+    /// for each other. Written with the change itself: a crash leaves both or neither.
+    pub(super) async fn write<'a>(
+        &mut self,
+        session: &mut Session,
+        changes: impl Iterator<Item = &'a Change>,
+    ) -> Result<(), Error> {
+        let mut named: BTreeSet<&str> = changes.filter_map(named_by).collect();
+        named.retain(|id| !self.known.ids().contains(*id));
+        let rows: Vec<NamedRow<'_>> = named.into_iter().map(|id| NamedRow { id }).collect();
+        if !rows.is_empty() {
+            session.execute_batch(NAME, &rows).await?;
+            self.new.extend(rows.iter().map(|row| row.id.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// It is on disk.
+    pub(super) fn committed(self) {
+        let mut ids = self.known.ids();
+        let room = KNOWN_MAX.saturating_sub(ids.len());
+        ids.extend(self.new.into_iter().take(room));
+    }
+}
+
+fn named_by(change: &Change) -> Option<&str> {
+    let field = change.field.strip_prefix("productConfig.")?;
+    let id = change.to.as_ref()?.as_str()?;
+    NAMING.contains(&field).then_some(id)
 }
 
 pub(super) async fn keep(

@@ -4,22 +4,49 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Error;
+use super::batch::batch_row;
 use super::ledger::{Deed, Entry, EntryFilter, Hand};
+use super::roster::Role;
 use super::row::row;
-use super::session::{Session, Sql, execute, fetch};
+use super::session::{Session, Sql, fetch};
 use super::values::{Id, Stamp};
 use crate::clock::new_id;
 use crate::domain::masked::without_written_numbers;
 
-const ADD: Sql = Sql::same(
-    "\
--- audit: one entry
+const ADD: Sql = Sql {
+    postgres: "\
+-- audit: an act, with an entry for each thing that it was about
 insert into audit (id, at, who, role, came_from, what, about, why, outcome)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+select id, at, who, role, came_from, what, about, why, outcome
+from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)
+  as done (id, at, who, role, came_from, what, about, why, outcome)
 ",
-);
+    sqlite: "\
+-- audit: an act, with an entry for each thing that it was about
+insert into audit (id, at, who, role, came_from, what, about, why, outcome)
+select
+  value ->> 'id', value ->> 'at', value ->> 'who', value ->> 'role', value ->> 'came_from', value ->> 'what',
+  value ->> 'about', value ->> 'why', value ->> 'outcome'
+from json_each($1)
+",
+};
 
-/// Adds an entry. In the transaction of what it tells of, a crash leaves both or neither.
+batch_row! {
+    /// One entry on its way to disk.
+    struct NewRow<'a> {
+        id: Id,
+        at: Stamp,
+        who: &'a str,
+        role: Option<&'static str>,
+        came_from: &'a str,
+        what: &'static str,
+        about: &'a str,
+        why: Option<&'a str>,
+        outcome: &'a str,
+    }
+}
+
+/// Adds what tells of an act. In the transaction of what it tells of, a crash leaves both or neither.
 pub(super) async fn add(
     session: &mut Session,
     hand: &Hand,
@@ -28,20 +55,19 @@ pub(super) async fn add(
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     let why = hand.why.as_deref().map(|why| without_written_numbers(why, false));
-    execute!(
-        session,
-        ADD,
-        Id(new_id(now)),
-        Stamp(now),
-        &hand.who,
-        hand.role.map(super::roster::Role::as_str),
-        &hand.came_from,
-        deed.what,
-        &deed.about,
-        why,
+    let row = |about| NewRow {
+        id: Id(new_id(now)),
+        at: Stamp(now),
+        who: &hand.who,
+        role: hand.role.map(Role::as_str),
+        came_from: &hand.came_from,
+        what: deed.what,
+        about,
+        why: why.as_deref(),
         outcome,
-    )?;
-    Ok(())
+    };
+    let rows: Vec<NewRow<'_>> = deed.about.iter().map(|about| row(about.as_str())).collect();
+    session.execute_batch(ADD, &rows).await
 }
 
 const PAGE: Sql = Sql::same(

@@ -89,6 +89,7 @@ fn sqlite(error: &dyn DatabaseError) -> Error {
             Error::Schema(MIGRATE.to_owned())
         }
         (1, _) => Error::Data(text("refused")),
+        (9, _) => Error::Unavailable(text("took too long")),
         (8, _) => Error::Unavailable(text("read-only file")),
         (10, _) => Error::Unavailable(text("disk error")),
         (11 | 26, _) => Error::Unavailable(text("file damaged, or not SQLite's")),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::desk::Link;
 use super::roster::Role;
 use super::{Error, Memory};
 use crate::domain::command::Order;
@@ -20,8 +21,6 @@ use crate::domain::masked::without_numbers;
 
 /// The outcome of an act that is more than one transaction, before its first.
 pub const BEGUN: &str = "begun";
-/// References that an entry names before it only counts.
-const NAMED_MAX: usize = 10;
 
 /// What is asked of the memory about acts. Deadlines and errors are as those of [`super::Store`].
 #[async_trait]
@@ -42,9 +41,9 @@ pub type SharedLedger = Arc<dyn Ledger>;
 /// Whose doing it is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hand {
-    /// The operator's name, or `command line`.
+    /// The operator's name, `command line`, or `tokenex:` and the end of a client's id.
     pub who: String,
-    /// What that operator's role is.
+    /// What that operator's role is; `None` of who is no operator.
     pub role: Option<Role>,
     /// The address, or the user of the command line.
     pub came_from: String,
@@ -57,46 +56,56 @@ pub struct Hand {
 pub struct Deed {
     /// `token.reveal`, `delivery.skip` …
     pub what: &'static str,
-    /// As it rests: numbers are masked already.
-    pub about: String,
+    /// As it rests, an entry for each: numbers are masked already.
+    pub about: Vec<String>,
 }
 
 impl Deed {
     /// Something that is known by its name.
     pub fn on(what: &'static str, about: impl AsRef<str>) -> Self {
         let about = without_numbers(about.as_ref());
-        Deed { what, about }
+        Deed::once(what, about)
     }
 
     /// Something that is known by an id of ours, which is no number that must be masked.
     pub fn on_id(what: &'static str, id: impl fmt::Display) -> Self {
-        let about = id.to_string();
-        Deed { what, about }
+        Deed::once(what, id.to_string())
     }
 
     /// One token.
     pub fn on_token(what: &'static str, token: &TokenReference) -> Self {
-        let about = named(token);
-        Deed { what, about }
+        Deed::once(what, named(token))
     }
 
     /// A command: its token, and, where the service knows it by another name, that one too.
     pub fn on_order(what: &'static str, order: &Order) -> Self {
         let target = order.named();
         let also = (target != order.token).then_some(&target);
-        Deed::on_tokens(what, std::iter::once(&order.token).chain(also))
+        Deed::once(what, together(std::iter::once(&order.token).chain(also)))
     }
 
-    /// Tokens: the first few by name.
-    pub fn on_tokens<'a>(what: &'static str, tokens: impl Iterator<Item = &'a TokenReference>) -> Self {
-        let names: Vec<String> = tokens.map(named).collect();
-        let more = names.len().saturating_sub(NAMED_MAX);
-        let mut about = names[..names.len().min(NAMED_MAX)].join(" ");
-        if more > 0 {
-            about += &format!(" and {more} more");
-        }
+    /// Links: an entry for each, with all the names that it joins.
+    pub fn on_links<'a>(what: &'static str, links: impl Iterator<Item = &'a Link>) -> Self {
+        let about = links.map(|link| together(link.names().iter())).collect();
         Deed { what, about }
     }
+
+    /// Tokens: an entry for each, so that who asks what was done about a token finds it however many came together. As
+    /// many as one request may hold.
+    pub fn on_tokens<'a>(what: &'static str, tokens: impl Iterator<Item = &'a TokenReference>) -> Self {
+        let about = tokens.map(named).collect();
+        Deed { what, about }
+    }
+
+    fn once(what: &'static str, about: String) -> Self {
+        let about = vec![about];
+        Deed { what, about }
+    }
+}
+
+/// Several names of one token, in one entry.
+fn together<'a>(names: impl Iterator<Item = &'a TokenReference>) -> String {
+    names.map(named).collect::<Vec<_>>().join(" ")
 }
 
 /// A token as an entry names it. TokenEx's name for a token may look like a card's number.
@@ -115,7 +124,7 @@ pub struct Entry {
     pub at: OffsetDateTime,
     /// Who.
     pub who: String,
-    /// By which role; `None` on the command line.
+    /// By which role; `None` on the command line, and of a client of TokenEx's contract.
     pub role: Option<String>,
     /// From where.
     pub came_from: String,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -27,9 +27,10 @@ use super::outbox::{
 use super::pool::{Pool, Source};
 use super::postgres::Hosts;
 use super::roster::{NewOperator, NewSession, Operator, Roster};
-use super::search::{Head, Moment, Place, Scene, Search, Sought};
+use super::search::{Found as FoundTokens, Head, Moment, Place, Scene, Search, Sought};
 use super::session::Session;
 use super::sqlite::File;
+use super::turns::Turns;
 use super::{
     Error, KeptNotification, KeptQuarantine, KeptStatement, KeptToken, Migrated, NewQuarantine, QuarantineFilter,
     Recorded, Recording, Resolution, Store, Transition, audit, commands, deliveries, events, links, notices, operators,
@@ -85,12 +86,11 @@ pub async fn open(settings: &settings::Store, clock: Arc<dyn Clock>) -> Result<A
     Ok(Arc::new(Memory {
         writer,
         reader,
-        aside: Arc::new(Semaphore::new(
-            usize::try_from(settings.connections_max / 2).unwrap_or(1).max(1),
-        )),
+        turns: Turns::of(settings.connections_max),
         deadline,
         clock,
         bell: Bell::default(),
+        named: assets::Known::default(),
         hand: None,
     }))
 }
@@ -102,10 +102,12 @@ pub struct Memory {
     /// The same on Postgres.
     reader: Arc<Pool>,
     /// Whoever is not receiving waits here for a connection, so that receiving always finds some.
-    aside: Arc<Semaphore>,
+    turns: Turns,
     deadline: Duration,
     clock: Arc<dyn Clock>,
     bell: Bell,
+    /// Card art that was named.
+    named: assets::Known,
     /// Whose doing it is, what a person can do through it.
     hand: Option<Arc<Hand>>,
 }
@@ -216,14 +218,38 @@ impl Memory {
         self.within_aside(&self.reader, verb).await
     }
 
+    /// For who asks for one row by its key, and has somebody waiting.
+    async fn read_by_key<T>(&self, verb: impl AsyncFnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
+        let _turn = self.turns.keyed(self.deadline).await?;
+        self.within(&self.reader, verb).await
+    }
+
+    /// For who searches, or pages: half of the deadline is for its turn, half for its statements, which end by themselves
+    /// then. That one took too long says nothing of the database, and costs nobody else a connection.
+    async fn look<T>(&self, verb: impl AsyncFnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
+        let patience = self.deadline / 2;
+        let _turn = self.turns.look(patience).await?;
+        let work = async {
+            let mut lent = self.reader.begin().await?;
+            lent.session.hurry(patience).await?;
+            let outcome = verb(&mut lent.session).await;
+            lent.session.unhurried().await?;
+            lent.end(outcome).await
+        };
+        let late = |_| {
+            Err(Error::Unavailable(format!(
+                "no answer within {patience:?}: ask for less at once"
+            )))
+        };
+        timeout(patience, work).await.unwrap_or_else(late)
+    }
+
     async fn within_aside<T>(
         &self,
         pool: &Pool,
         verb: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let late = |_| Error::Unavailable(format!("too much is asked of it: no turn within {:?}", self.deadline));
-        let permit = timeout(self.deadline, self.aside.acquire()).await.map_err(late)?;
-        let _permit = permit.expect("nobody closes it");
+        let _turn = self.turns.aside(self.deadline).await?;
         self.within(pool, verb).await
     }
 
@@ -269,9 +295,13 @@ impl Store for Memory {
 
     async fn record(&self, batch: &[Recording], windows: &Windows) -> Result<Vec<Recorded>, Error> {
         let now = self.clock.now();
+        let mut naming = self.named.naming();
         let recorded = self
-            .take_in(async |session| record::record(session, batch, windows, now).await)
+            .take_in(async |session| record::record(session, batch, windows, &mut naming, now).await)
             .await;
+        if recorded.is_ok() {
+            naming.committed();
+        }
         // Whatever came of it: the commit may have succeeded though its answer was lost.
         self.bell.ring();
         recorded
@@ -287,17 +317,17 @@ impl Store for Memory {
     }
 
     async fn tokens(&self, after: Option<&TokenReference>, limit: u32) -> Result<Vec<KeptToken>, Error> {
-        self.read(async |session| tokens::tokens(session, after, page(limit)).await)
+        self.look(async |session| tokens::tokens(session, after, page(limit)).await)
             .await
     }
 
     async fn transitions(&self, reference: &TokenReference, after: u64, limit: u32) -> Result<Vec<Transition>, Error> {
-        self.read(async |session| tokens::transitions(session, reference, after, page(limit)).await)
+        self.look(async |session| tokens::transitions(session, reference, after, page(limit)).await)
             .await
     }
 
     async fn statements(&self, reference: &TokenReference, limit: u32) -> Result<Vec<KeptStatement>, Error> {
-        self.read(async |session| tokens::statements(session, reference, page(limit)).await)
+        self.look(async |session| tokens::statements(session, reference, page(limit)).await)
             .await
     }
 
@@ -377,7 +407,7 @@ impl Outbox for Memory {
     }
 
     async fn standing(&self, after: Option<&TokenReference>, limit: u32) -> Result<Vec<Standing>, Error> {
-        self.read(async |session| standing::page(session, after, page(limit)).await)
+        self.look(async |session| standing::page(session, after, page(limit)).await)
             .await
     }
 
@@ -427,7 +457,7 @@ impl Outbox for Memory {
         after: Option<DeliveryId>,
         limit: u32,
     ) -> Result<Vec<KeptDelivery>, Error> {
-        self.read(async |session| deliveries::page(session, which, after, page(limit)).await)
+        self.look(async |session| deliveries::page(session, which, after, page(limit)).await)
             .await
     }
 
@@ -492,7 +522,7 @@ impl Roster for Memory {
 
     async fn operator_of(&self, token_hash: &[u8; 32]) -> Result<Option<Operator>, Error> {
         let now = self.clock.now();
-        self.read(async |session| operators::holder(session, token_hash, now).await)
+        self.read_by_key(async |session| operators::holder(session, token_hash, now).await)
             .await
     }
 
@@ -504,7 +534,7 @@ impl Roster for Memory {
 
     async fn session_of(&self, id_hash: &[u8; 32]) -> Result<Option<Operator>, Error> {
         let now = self.clock.now();
-        self.read(async |session| operators::session_of(session, id_hash, now).await)
+        self.read_by_key(async |session| operators::session_of(session, id_hash, now).await)
             .await
     }
 
@@ -561,7 +591,7 @@ impl Desk for Memory {
         before: Option<CommandId>,
         limit: u32,
     ) -> Result<Vec<KeptCommand>, Error> {
-        self.read(async |session| commands::page(session, which, before, page(limit)).await)
+        self.look(async |session| commands::page(session, which, before, page(limit)).await)
             .await
     }
 
@@ -593,8 +623,7 @@ impl Desk for Memory {
 
     async fn link(&self, links: &[Link]) -> Result<u64, Error> {
         let now = self.clock.now();
-        let names: Vec<TokenReference> = links.iter().flat_map(Link::names).collect();
-        let deed = Deed::on_tokens("link.join", names.iter());
+        let deed = Deed::on_links("link.join", links.iter());
         self.acted(
             deed,
             async |session| links::add(session, links, now).await,
@@ -608,12 +637,12 @@ impl Desk for Memory {
     }
 
     async fn links(&self, after: Option<&Link>, limit: u32) -> Result<Vec<Link>, Error> {
-        self.read(async |session| links::page(session, after, page(limit)).await)
+        self.look(async |session| links::page(session, after, page(limit)).await)
             .await
     }
 
     async fn unlink(&self, link: &Link) -> Result<bool, Error> {
-        let deed = Deed::on_tokens("link.part", link.names().iter());
+        let deed = Deed::on_links("link.part", std::iter::once(link));
         self.acted(deed, async |session| links::remove(session, link).await, changed)
             .await
     }
@@ -666,7 +695,7 @@ impl Asking for Memory {
     }
 
     async fn questions(&self, after: Option<&KeptQuestion>, limit: u32) -> Result<Vec<KeptQuestion>, Error> {
-        self.read(async |session| questions::page(session, after, page(limit)).await)
+        self.look(async |session| questions::page(session, after, page(limit)).await)
             .await
     }
 
@@ -738,12 +767,12 @@ impl Asking for Memory {
     }
 
     async fn reconciles(&self, before: Option<ReconcileId>, limit: u32) -> Result<Vec<KeptReconcile>, Error> {
-        self.read(async |session| reconciles::page(session, before, page(limit)).await)
+        self.look(async |session| reconciles::page(session, before, page(limit)).await)
             .await
     }
 
     async fn findings(&self, id: ReconcileId, after: Option<&TokenReference>, limit: u32) -> Result<Vec<Found>, Error> {
-        self.read(async |session| findings::page(session, id, after, page(limit)).await)
+        self.look(async |session| findings::page(session, id, after, page(limit)).await)
             .await
     }
 
@@ -761,7 +790,7 @@ impl Asking for Memory {
     }
 
     async fn gaps(&self, before: Option<GapId>, limit: u32) -> Result<Vec<KeptGap>, Error> {
-        self.read(async |session| gaps::page(session, before, page(limit)).await)
+        self.look(async |session| gaps::page(session, before, page(limit)).await)
             .await
     }
 
@@ -828,7 +857,7 @@ impl Ledger for Memory {
     }
 
     async fn entries(&self, which: &EntryFilter, before: Option<Uuid>, limit: u32) -> Result<Vec<Entry>, Error> {
-        self.read(async |session| audit::page(session, which, before, page(limit)).await)
+        self.look(async |session| audit::page(session, which, before, page(limit)).await)
             .await
     }
 }
@@ -836,31 +865,31 @@ impl Ledger for Memory {
 #[async_trait]
 impl Search for Memory {
     async fn called(&self, namespace: Namespace, reference: &str) -> Result<Vec<Standing>, Error> {
-        self.read(async |session| searching::called(session, namespace, reference).await)
+        self.read_by_key(async |session| searching::called(session, namespace, reference).await)
             .await
     }
 
-    async fn found(&self, which: &Sought, after: Option<&Place>, limit: u32) -> Result<Vec<Standing>, Error> {
-        self.read(async |session| searching::found(session, which, after, page(limit)).await)
+    async fn found(&self, which: &Sought, after: Option<&Place>, limit: u32) -> Result<FoundTokens, Error> {
+        self.look(async |session| searching::found(session, which, after, page(limit)).await)
             .await
     }
 
     async fn heads(&self, before: Option<NotificationId>, limit: u32) -> Result<Vec<Head>, Error> {
-        self.read(async |session| notices::heads(session, before, page(limit)).await)
+        self.look(async |session| notices::heads(session, before, page(limit)).await)
             .await
     }
 
     async fn head(&self, id: NotificationId) -> Result<Option<Head>, Error> {
-        self.read(async |session| notices::head(session, id).await).await
+        self.look(async |session| notices::head(session, id).await).await
     }
 
     async fn statements_in(&self, id: NotificationId) -> Result<Vec<KeptStatement>, Error> {
-        self.read(async |session| tokens::statements_in(session, id).await)
+        self.look(async |session| tokens::statements_in(session, id).await)
             .await
     }
 
     async fn story(&self, token: &TokenReference, before: &Moment, limit: u32) -> Result<Vec<Scene>, Error> {
-        self.read(async |session| story::story(session, token, before, page(limit)).await)
+        self.look(async |session| story::story(session, token, before, page(limit)).await)
             .await
     }
 }
@@ -898,6 +927,6 @@ impl Assets for Memory {
     }
 
     async fn names_asset(&self, id: &str) -> Result<bool, Error> {
-        self.read(async |session| assets::is_named(session, id).await).await
+        self.look(async |session| assets::is_named(session, id).await).await
     }
 }

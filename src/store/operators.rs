@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::Error;
-use super::roster::{NewOperator, NewSession, Operator, Role};
+use super::roster::{NewOperator, NewSession, Operator, Role, SESSIONS_MAX};
 use super::row::row;
 use super::session::{Session, Sql, execute, fetch};
 use super::values::Stamp;
@@ -66,6 +66,20 @@ const FORGET: Sql = Sql::same(
 -- session: forget those that have expired
 delete from sessions
 where expires_at <= $1
+",
+);
+
+const CROWD: Sql = Sql::same(
+    "\
+-- session: of an operator's, only the newest stay
+delete from sessions
+where operator = $1
+  and id_hash not in (
+    select id_hash
+    from sessions
+    where operator = $1
+    order by created_at desc, id_hash
+    limit $2)
 ",
 );
 
@@ -149,11 +163,12 @@ pub(super) async fn holder(
     rows.into_iter().next().map(OperatorRow::operator).transpose()
 }
 
-/// Begins a session. A crash before it leaves a browser that has to log in again.
+/// Begins a session, and ends the oldest of an operator who has more than [`SESSIONS_MAX`]. A crash before it leaves a browser that has to log in again.
 pub(super) async fn begin_session(session: &mut Session, begun: &NewSession, now: OffsetDateTime) -> Result<(), Error> {
     execute!(session, FORGET, Stamp(now))?;
     let (id_hash, expires_at) = (&begun.id_hash[..], Stamp(begun.expires_at));
     execute!(session, BEGIN, id_hash, &begun.operator, Stamp(now), expires_at)?;
+    execute!(session, CROWD, &begun.operator, SESSIONS_MAX)?;
     Ok(())
 }
 

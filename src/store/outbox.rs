@@ -124,6 +124,8 @@ pub struct Standing {
     pub registration: Option<Registration>,
     /// When its row last changed.
     pub updated_at: OffsetDateTime,
+    /// What of its row cannot be read, by its place: then nothing is known of its state. `None` for who may change it.
+    pub unreadable: Option<String>,
 }
 
 /// Some events, in the order of commits.

@@ -12,10 +12,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use time::OffsetDateTime;
 
-use self::plan::Plan;
+use self::plan::{Entry, Plan};
 use self::rows::{
     AgainRow, AskedRow, NotificationRow, RepeatRow, StatementRow, TokenRow, TransitionRow, UnreadableRow,
 };
+use super::assets::Naming;
 use super::events::{self, EventRow};
 use super::outbox::Standing;
 use super::row::row;
@@ -51,6 +52,7 @@ pub(super) async fn record(
     session: &mut Session,
     batch: &[Recording],
     windows: &Windows,
+    naming: &mut Naming<'_>,
     now: OffsetDateTime,
 ) -> Result<Vec<Recorded>, Error> {
     let firsts = insert_notifications(session, batch).await?;
@@ -68,7 +70,7 @@ pub(super) async fn record(
             None => plan.take(recording)?,
         });
     }
-    write(session, plan, now).await?;
+    write(session, plan, naming, now).await?;
     Ok(answers)
 }
 
@@ -189,7 +191,12 @@ async fn recall(
 }
 
 /// Writes what was decided; what there is nothing of costs nothing.
-async fn write(session: &mut Session, mut plan: Plan<'_>, now: OffsetDateTime) -> Result<(), Error> {
+async fn write(
+    session: &mut Session,
+    mut plan: Plan<'_>,
+    naming: &mut Naming<'_>,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
     let changed = plan.changed_tokens();
     let tokens: Result<Vec<TokenRow>, Error> = changed.map(|standing| TokenRow::of(standing, now)).collect();
     let tokens = tokens?;
@@ -226,6 +233,9 @@ async fn write(session: &mut Session, mut plan: Plan<'_>, now: OffsetDateTime) -
     if !unreadable.is_empty() {
         session.execute_batch(sql::INSERT_UNREADABLE, &unreadable).await?;
     }
+    let of_mdes = |entry: &&Entry<'_>| entry.statement.token.namespace == Namespace::Mdes;
+    let changes = plan.journal.iter().filter(of_mdes).flat_map(|entry| &entry.changes);
+    naming.write(session, changes).await?;
     tell(session, &plan, now).await
 }
 

@@ -23,7 +23,8 @@ pub trait Roster: Send + Sync {
     /// Whose token has this SHA-256, if it is neither revoked nor expired.
     async fn operator_of(&self, token_hash: &[u8; 32]) -> Result<Option<Operator>, Error>;
 
-    /// Begins a browser's session of an operator's; those that have expired are forgotten on the way.
+    /// Begins a browser's session of an operator's, who has [`SESSIONS_MAX`] at most: the oldest ends. Those that have
+    /// expired are forgotten on the way.
     async fn begin_session(&self, session: &NewSession) -> Result<(), Error>;
 
     /// Whose session has this SHA-256, if neither it nor its operator's token is revoked or expired.
@@ -32,6 +33,9 @@ pub trait Roster: Send + Sync {
     /// Ends a session; says whether there was one.
     async fn end_session(&self, id_hash: &[u8; 32]) -> Result<bool, Error>;
 }
+
+/// Sessions of one operator: who logs in once more ends the oldest.
+pub const SESSIONS_MAX: i64 = 20;
 
 /// What the callers hold.
 pub type SharedRoster = Arc<dyn Roster>;

@@ -25,8 +25,9 @@ pub trait Search: Send + Sync {
     async fn called(&self, namespace: Namespace, reference: &str) -> Result<Vec<Standing>, Error>;
 
     /// Tokens that fit, after that place, at most `limit` (1 to 1,000): by identity, or with a status or a time the
-    /// newest first.
-    async fn found(&self, which: &Sought, after: Option<&Place>, limit: u32) -> Result<Vec<Standing>, Error>;
+    /// newest first. What no index holds together is looked at token by token, [`WALKED_MAX`] of them for a page: one
+    /// with fewer than `limit`, or with none, may still have a next.
+    async fn found(&self, which: &Sought, after: Option<&Place>, limit: u32) -> Result<Found, Error>;
 
     /// Notifications, newest first, before that one, at most `limit` (1 to 1,000).
     async fn heads(&self, before: Option<NotificationId>, limit: u32) -> Result<Vec<Head>, Error>;
@@ -47,6 +48,18 @@ pub type SharedSearch = Arc<dyn Search>;
 /// Tokens of one reference of the merchant's that are looked at.
 pub const CALLED_MAX: usize = 100;
 
+/// Tokens that a page looks at, where it has to look at each.
+pub const WALKED_MAX: i64 = 10_000;
+
+/// A page of tokens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// They.
+    pub tokens: Vec<Standing>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<Place>,
+}
+
 /// Which tokens are meant; every part that is given narrows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sought {
@@ -62,13 +75,26 @@ pub struct Sought {
     pub since: Option<OffsetDateTime>,
     /// Before.
     pub until: Option<OffsetDateTime>,
+    /// What is held of it may not be the truth.
+    pub provisional: bool,
 }
 
 impl Sought {
     /// They come newest first.
     pub fn is_by_time(&self) -> bool {
-        let is_few = self.suffix.is_some() || self.merchant_reference.is_some();
+        let is_few = self.suffix.is_some() || self.merchant_reference.is_some() || self.provisional;
         !is_few && (self.status.is_some() || self.since.is_some() || self.until.is_some())
+    }
+
+    /// They are found among those that are provisional.
+    pub(super) fn is_of_the_provisional(&self) -> bool {
+        self.provisional && self.suffix.is_none() && self.merchant_reference.is_none()
+    }
+
+    /// More is asked than that they are provisional.
+    pub(super) fn is_narrowed(&self) -> bool {
+        let timed = self.since.is_some() || self.until.is_some();
+        timed || self.status.is_some() || self.requestor.is_some()
     }
 }
 

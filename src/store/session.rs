@@ -2,9 +2,19 @@
 //!
 //! The two databases meet here: a verb above this line is written once, a statement once per dialect at most.
 
+use std::time::{Duration, Instant};
+
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
 use super::Error;
+
+/// Steps of SQLite's machine between two looks at the time: less than a millisecond.
+const STEPS_BETWEEN_LOOKS: i32 = 10_000;
+
+const HURRY: &str = "\
+-- hurry: a statement of this transaction has so long
+select set_config('statement_timeout', $1, true)
+";
 
 /// One statement, whole, in both dialects.
 #[derive(Clone, Copy)]
@@ -84,6 +94,30 @@ impl Session {
     /// Undoes it.
     pub(super) async fn rollback(&mut self) -> Result<(), Error> {
         self.plain(Sql::same("rollback")).await
+    }
+
+    /// From here on a statement of this transaction that takes longer ends by itself, in the database too.
+    pub(super) async fn hurry(&mut self, patience: Duration) -> Result<(), Error> {
+        match self {
+            Session::Postgres(connection) => {
+                let query = sqlx::query(HURRY).bind(patience.as_millis().to_string());
+                query.execute(connection).await.map(drop)?;
+            }
+            Session::Sqlite(connection) => {
+                let until = Instant::now() + patience;
+                let mut handle = connection.lock_handle().await?;
+                handle.set_progress_handler(STEPS_BETWEEN_LOOKS, move || Instant::now() < until);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes that away; Postgres does so at the transaction's end.
+    pub(super) async fn unhurried(&mut self) -> Result<(), Error> {
+        if let Session::Sqlite(connection) = self {
+            connection.lock_handle().await?.remove_progress_handler();
+        }
+        Ok(())
     }
 
     async fn plain(&mut self, sql: Sql) -> Result<(), Error> {

@@ -112,12 +112,24 @@ pub(super) async fn lock(
 }
 
 impl StandingRow {
-    /// How it stands.
+    /// How it stands, for who decides by it: a row that cannot be read is an error.
     pub(super) fn standing(self) -> Result<Standing, Error> {
+        let standing = self.shown()?;
+        match standing.unreadable {
+            Some(place) => Err(Error::Corrupt(place)),
+            None => Ok(standing),
+        }
+    }
+
+    /// How it stands, for who looks: one that cannot be read says so, and hides no other.
+    pub(super) fn shown(self) -> Result<Standing, Error> {
         let reference = token_reference(&self.namespace, self.token_unique_reference)?;
-        let token = match self.state {
-            Some(state) => state.read(|| format!("tokens.state of {}", shown(&reference.reference)))?,
-            None => Token::unheard(reference),
+        let place = format!("tokens.state of {}", shown(&reference.reference));
+        let state = self.state.map(|state| state.read(|| place.clone()));
+        let (token, unreadable) = match state {
+            Some(Ok(token)) => (token, None),
+            Some(Err(_)) => (Token::unheard(reference), Some(place)),
+            None => (Token::unheard(reference), None),
         };
         let registration = self.registered_at.map(|at| Registration {
             requestor: self.registered_requestor_id,
@@ -129,6 +141,7 @@ impl StandingRow {
             token,
             registration,
             updated_at: self.updated_at.0,
+            unreadable,
         })
     }
 }
@@ -155,7 +168,7 @@ where namespace = $1
 ",
 );
 
-const PAGE: Sql = Sql::same(
+pub(super) const PAGE: Sql = Sql::same(
     "\
 -- standing: a page of all tokens in the order of their identity, those only registered too
 select
@@ -171,7 +184,7 @@ limit $3
 /// What a token was registered with.
 pub(super) async fn registration(session: &mut Session, token: &TokenReference) -> Result<Option<Registration>, Error> {
     let rows: Vec<StandingRow> = fetch!(session, ONE, token.namespace.as_str(), &token.reference)?;
-    let standing = rows.into_iter().next().map(StandingRow::standing).transpose()?;
+    let standing = rows.into_iter().next().map(StandingRow::shown).transpose()?;
     Ok(standing.and_then(|standing| standing.registration))
 }
 
@@ -183,5 +196,5 @@ pub(super) async fn page(
 ) -> Result<Vec<Standing>, Error> {
     let (namespace, reference) = after.map_or(("", ""), |token| (token.namespace.as_str(), &token.reference));
     let rows: Vec<StandingRow> = fetch!(session, PAGE, namespace, reference, limit)?;
-    rows.into_iter().map(StandingRow::standing).collect()
+    rows.into_iter().map(StandingRow::shown).collect()
 }

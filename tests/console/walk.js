@@ -46,7 +46,18 @@ async function walk(browser, colorScheme, scripts) {
     must(await page.getByRole("heading", { level: 1, name }).isVisible(), name);
     await see(name.toLowerCase());
   }
-  await page.getByLabel("Token reference").fill("DM4MMC0001");
+  await page.getByText("By what else you know").click();
+  await page.getByLabel("Last digits").fill("4040");
+  await page.getByRole("button", { name: "Show" }).click();
+  await page.getByText("No token fits.").waitFor();
+  await see("narrowed");
+  await page.getByRole("link", { name: "All of them" }).click();
+  await page.getByRole("searchbox").fill("DM4MMC0404");
+  await page.keyboard.press("Enter");
+  await page.getByText("No token has this reference.").waitFor();
+  must(!page.url().includes("0404"), "what is looked for stands in no address");
+  await see("not-found");
+  await page.getByRole("searchbox").fill("DM4MMC0001");
   await page.keyboard.press("Enter");
   await page.waitForURL("**/console/tokens/mdes/DM4MMC0001");
   must(await page.getByText("Do not charge it until it is resumed.").isVisible(), "advice");

@@ -11,6 +11,7 @@ mod deliveries;
 pub mod docs;
 mod events;
 mod export;
+mod fair;
 mod links;
 mod listen;
 mod openapi;

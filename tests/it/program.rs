@@ -11,3 +11,4 @@ mod readme;
 mod signals;
 mod supervisor;
 pub mod traffic;
+mod upgrade;

@@ -8,6 +8,7 @@ mod events;
 mod history;
 mod links;
 mod operators;
+mod plans;
 pub mod primary;
 mod quarantine;
 mod recording;

@@ -14,6 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::AdminState;
+use super::leave::Leave;
 use super::problem::Problem;
 use crate::clock::Clock;
 use crate::domain::bearer::Bearer;
@@ -41,16 +42,17 @@ impl Door {
         }
     }
 
-    async fn judge(&self, uri: &Uri, headers: &HeaderMap) -> Result<Operator, Refused> {
+    async fn judge(&self, uri: &Uri, headers: &HeaderMap) -> Result<(Operator, Leave), Refused> {
         if is_cross_site(uri, headers) {
             return Err(Refused::CrossSite);
         }
         let bearer = shown(headers)?;
-        let holder = self.roster.operator_of(&bearer.sha256()).await;
+        let sha256 = bearer.sha256();
+        let holder = self.roster.operator_of(&sha256).await;
         let operator = holder
             .map_err(|error| Refused::NoStore(error.into()))?
             .ok_or(Refused::BadToken)?;
-        Ok(operator)
+        Ok((operator, Leave::by_token(&self.roster, sha256)))
     }
 
     /// Of one who was admitted: the role allows what the path is for.
@@ -84,12 +86,13 @@ impl Door {
     }
 }
 
-/// Lets a request through that may, with the operator in its extensions.
+/// Lets a request through that may, with the operator and the leave in its extensions.
 pub(super) async fn admit(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
     match door.judge(request.uri(), request.headers()).await {
-        Ok(operator) => {
+        Ok((operator, leave)) => {
             door.metrics.admin_request("admitted");
             request.extensions_mut().insert(operator);
+            request.extensions_mut().insert(leave);
             next.run(request).await
         }
         Err(refused) => {

@@ -85,6 +85,10 @@ fn answer(found: &[Standing]) -> Option<Value> {
 }
 
 fn judged(standing: &Standing) -> (Charge, &'static str, &Standing) {
+    if standing.unreadable.is_some() {
+        let why = "what is held of it cannot be read: ask the network, and see the log";
+        return (Charge::Confirm, why, standing);
+    }
     let (word, why) = charge(&standing.token, standing.registration.as_ref());
     (word, why, standing)
 }

@@ -4,13 +4,17 @@
 //! who takes all lines and then reads the events after it has missed nothing. What is committed meanwhile may show
 //! in both; the higher `sequence` holds.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::HeaderName;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
+use tokio::select;
+
 use super::cursor;
 use super::flow::{Gone, Writer, flow};
+use super::leave::Leave;
 use super::problem::Problem;
 use super::v1::SharedApi;
 use super::wire;
@@ -21,14 +25,20 @@ const POSITION: HeaderName = HeaderName::from_static("x-events-position");
 const PAGE: u32 = 500;
 
 /// Answers at once; the pages follow as they are read. Trouble on the way cuts the body short, visibly.
-pub(super) async fn export(State(api): State<SharedApi>) -> Result<Response, Problem> {
+pub(super) async fn export(
+    State(api): State<SharedApi>,
+    Extension(leave): Extension<Leave>,
+) -> Result<Response, Problem> {
     let place = api.place()?;
     let position = cursor::newest(&*api.state.outbox).await?;
     let first = api.state.outbox.standing(None, PAGE).await?;
     let (writer, body) = flow();
     tokio::spawn(async move {
         let _place = place;
-        write(&api, first, writer).await;
+        select! {
+            () = write(&api, first, writer) => {}
+            () = leave.ended() => tracing::warn!("an export was cut short: its operator's token holds no longer"),
+        }
     });
     let headers = [
         (CONTENT_TYPE, "application/x-ndjson".to_owned()),

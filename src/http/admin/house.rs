@@ -29,6 +29,13 @@ pub trait House: Send + Sync {
 
     /// The decryption keys, oldest first: what they are known by, and nothing else of them.
     fn keys(&self) -> Vec<Key>;
+
+    /// A text that may stand in a URL, a cursor or a log instead of this one, which may be like a card's number: the same
+    /// each time, on every replica that has our newest key, and nothing to who has none of ours.
+    fn veil(&self, text: &str) -> String;
+
+    /// What such a text stands for; `None` if none of our keys gave it out.
+    fn unveil(&self, veiled: &str) -> Option<String>;
 }
 
 /// What the callers hold.

@@ -2,13 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ask::{Ask, Doing, Told, limit};
 use super::deliveries::looked_for;
+use super::house::House;
 use super::problem::Problem;
 use super::route::{Route, delete, get, namespace, paged, post, reason, text};
 use super::v1::SharedApi;
@@ -55,27 +54,34 @@ pub(super) struct Asked {
 /// at most.
 pub(super) async fn list(State(api): State<SharedApi>, Ask(asked): Ask<Asked>) -> Result<Json<Value>, Problem> {
     let limit = limit(asked.limit)?;
-    let desk = &api.state.desk;
+    let (desk, house) = (&api.state.desk, &*api.state.house);
     let (links, next) = match looked_for(asked.namespace, asked.token) {
         Some(token) => (desk.links_of(&token).await?, None),
         None => {
-            let after = asked.after.as_deref().map(of_cursor).transpose()?;
+            let after = asked
+                .after
+                .as_deref()
+                .map(|after| of_cursor(house, after))
+                .transpose()?;
             let links = desk.links(after.as_ref(), limit).await?;
-            let next = links.last().filter(|_| links.len() >= limit as usize).map(cursor);
+            let next = links
+                .last()
+                .filter(|_| links.len() >= limit as usize)
+                .map(|last| cursor(house, last));
             (links, next)
         }
     };
     Ok(Json(json!({ "items": links, "next": next })))
 }
 
-/// A link's place in the order of links. Its names may look like a card's number: they do not stand in it to be read.
-fn cursor(link: &Link) -> String {
-    URL_SAFE_NO_PAD.encode(json!(link).to_string())
+/// A link's place in the order of links, veiled: its names may look like a card's number.
+fn cursor(house: &dyn House, link: &Link) -> String {
+    house.veil(&json!(link).to_string())
 }
 
-fn of_cursor(cursor: &str) -> Result<Link, Problem> {
-    let json = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| Problem::unknown_cursor())?;
-    serde_json::from_slice(&json).map_err(|_| Problem::unknown_cursor())
+fn of_cursor(house: &dyn House, cursor: &str) -> Result<Link, Problem> {
+    let link = house.unveil(cursor).and_then(|text| serde_json::from_str(&text).ok());
+    link.ok_or_else(Problem::unknown_cursor)
 }
 
 /// One link, or several.

@@ -132,14 +132,14 @@ pub(super) async fn findings(
     let after = page
         .after
         .as_deref()
-        .map(|cursor| wire::token_of_cursor(cursor).ok_or_else(Problem::unknown_cursor));
+        .map(|cursor| wire::token_of_cursor(&*api.state.house, cursor).ok_or_else(Problem::unknown_cursor));
     let after = after.transpose()?;
     if api.state.asking.reconcile(id).await?.is_none() {
         return Err(Problem::unknown_reconcile());
     }
     let items = api.state.asking.findings(id, after.as_ref(), limit).await?;
     let next = items.last().filter(|_| items.len() >= limit as usize);
-    let next = next.map(|last| wire::token_cursor(&last.token));
+    let next = next.map(|last| wire::token_cursor(&*api.state.house, &last.token));
     Ok(Json(json!({ "items": items, "next": next })))
 }
 

@@ -1,16 +1,14 @@
 //! Tokens by what a person knows of them, for `GET /v1/tokens`.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::json;
 use time::OffsetDateTime;
 
 use super::ask::in_range;
-use super::problem::Problem;
+use super::house::House;
 use super::wire;
+use crate::domain::id::{Namespace, TokenReference};
 use crate::domain::status::Status;
-use crate::store::outbox::Standing;
 use crate::store::search::{Place, Sought};
 
 /// What a query may say.
@@ -25,6 +23,8 @@ pub(super) struct Asked {
     since: Option<OffsetDateTime>,
     #[serde(default, with = "time::serde::rfc3339::option")]
     until: Option<OffsetDateTime>,
+    #[serde(default)]
+    provisional: bool,
     pub(super) after: Option<String>,
     pub(super) limit: Option<u32>,
 }
@@ -39,29 +39,29 @@ impl Asked {
             merchant_reference: self.merchant_reference.clone(),
             since: self.since.map(in_range),
             until: self.until.map(in_range),
+            provisional: self.provisional,
         };
         (sought != Sought::default()).then_some(sought)
     }
 }
 
-/// Where a page ended. A reference may look like a card's number: it does not stand in it to be read.
-pub(super) fn cursor(last: &Standing) -> String {
-    let place = json!([
-        last.token.status_at().map(wire::rfc3339),
-        wire::token_cursor(&last.token.reference)
-    ]);
-    URL_SAFE_NO_PAD.encode(place.to_string())
+/// Where a page ended, veiled: a reference may look like a card's number.
+pub(in crate::http) fn cursor(house: &dyn House, place: &Place) -> String {
+    let token = &place.token;
+    let place = json!([place.at.map(wire::rfc3339), token.namespace, token.reference]);
+    house.veil(&place.to_string())
 }
 
 /// The place that such a text names.
-pub(super) fn of_cursor(cursor: &str) -> Result<Place, Problem> {
+pub(in crate::http) fn of_cursor(house: &dyn House, cursor: &str) -> Option<Place> {
     #[derive(Deserialize)]
     struct Written(
         #[serde(with = "time::serde::rfc3339::option")] Option<OffsetDateTime>,
+        Namespace,
         String,
     );
-    let json = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| Problem::unknown_cursor())?;
-    let Written(at, token) = serde_json::from_slice(&json).map_err(|_| Problem::unknown_cursor())?;
-    let token = wire::token_of_cursor(&token).ok_or_else(Problem::unknown_cursor)?;
-    Ok(Place { at, token })
+    let written = house.unveil(cursor).and_then(|text| serde_json::from_str(&text).ok());
+    let Written(at, namespace, reference) = written?;
+    let token = TokenReference { namespace, reference };
+    Some(Place { at, token })
 }

@@ -1,8 +1,8 @@
 //! `GET /v1/events/stream`: events as they come (Server-Sent Events), resumable, without a gap.
 //!
 //! `id` is a cursor, `event` the type, `data` the body, with the token as it stood when the event was read. The bell says when to look, and each second says so too; what
-//! there is, is read page by page after the cursor. A stream ends softly when its connection is about to be closed,
-//! and on trouble with the store: the reader comes back with `Last-Event-ID` and is told, or goes on.
+//! there is, is read page by page after the cursor. A stream ends softly when its connection is about to be closed, soon
+//! after its operator's token was taken away, and on trouble with the store: the reader comes back with `Last-Event-ID` and is told, or goes on.
 
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::ask::Ask;
 use super::flow::{Gone, Writer, flow};
+use super::leave::Leave;
 use super::problem::Problem;
 use super::v1::SharedApi;
 use super::{cursor, events};
@@ -57,6 +58,8 @@ pub(super) async fn follow(
         Some(after) => (after, Some(cursor::page(&*api.state.outbox, Some(after), PAGE).await?)),
         None => (cursor::newest(&*api.state.outbox).await?, None),
     };
+    let leave = request.extensions().get::<Leave>().cloned();
+    let leave = leave.ok_or_else(Problem::defect)?;
     let farewell = request.extensions().get::<Farewell>().cloned().unwrap_or_default();
     let (writer, body) = flow();
     let stream = Stream {
@@ -69,7 +72,7 @@ pub(super) async fn follow(
     };
     tokio::spawn(async move {
         let _place = place;
-        stream.run(first, farewell).await;
+        stream.run(first, farewell, leave).await;
     });
     Ok(([(CONTENT_TYPE, EVENT_STREAM)], body).into_response())
 }
@@ -96,11 +99,13 @@ struct Stream {
 }
 
 impl Stream {
-    async fn run(mut self, first: Option<Events>, farewell: Farewell) {
+    async fn run(mut self, first: Option<Events>, farewell: Farewell, leave: Leave) {
         let stopping = self.api.state.stopping.clone();
         let ended = select! {
             ended = self.tell(first) => ended,
             () = farewell.said() => Ended::Softly,
+            // The next one to ask is told.
+            () = leave.ended() => Ended::Softly,
             () = stopping.cancelled() => Ended::Softly,
         };
         if let Ended::Softly = ended {

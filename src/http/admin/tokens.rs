@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::ask::{Ask, Doing, Named, Told, limit};
 use super::problem::Problem;
-use super::route::{Route, get, instant, namespace, paged, path, post, text};
+use super::route::{Route, flag, get, instant, namespace, paged, path, post, text};
 use super::v1::SharedApi;
 use super::{export, reveal, search, story, wire};
 use crate::domain::id::{Namespace, TokenReference};
@@ -33,6 +33,7 @@ pub(super) fn routes() -> Vec<Route> {
                 text("merchant_reference", "Registered under this reference of yours"),
                 instant("since", "Whose status became what it is then or later"),
                 instant("until", "Whose status became what it is before"),
+                flag("provisional", "Only those of which what is held may not be the truth"),
             ])
             .asks(paged())
             .gives(200, "TokenPage")
@@ -195,11 +196,13 @@ pub(super) async fn show(
             updated_at: registration.registered_at,
             token: Token::unheard(reference),
             registration: Some(registration),
+            unreadable: None,
         },
         (Some(kept), registration) => Standing {
             token: kept.token,
             updated_at: kept.updated_at,
             registration,
+            unreadable: None,
         },
     };
     let (state, token) = (&api.state, &standing.token);
@@ -212,25 +215,27 @@ pub(super) async fn show(
 }
 
 /// `GET /v1/tokens`: all of them in the order of their identity, or those that fit what is asked; `next` is null after
-/// the last.
+/// the last. A page of what no index holds together may have fewer than `limit`, or none, and go on all the same.
 pub(super) async fn list(State(api): State<SharedApi>, Ask(asked): Ask<search::Asked>) -> Result<Json<Value>, Problem> {
     let limit = limit(asked.limit)?;
-    let after = asked.after.as_deref();
-    let (tokens, cursor): (_, fn(&Standing) -> String) = match asked.sought() {
+    let (house, after) = (&*api.state.house, asked.after.as_deref());
+    let (tokens, next) = match asked.sought() {
         Some(sought) => {
-            let after = after.map(search::of_cursor).transpose()?;
+            let place = |cursor| search::of_cursor(house, cursor).ok_or_else(Problem::unknown_cursor);
+            let after = after.map(place).transpose()?;
             let found = api.state.search.found(&sought, after.as_ref(), limit).await?;
-            (found, search::cursor)
+            let next = found.next.map(|place| search::cursor(house, &place));
+            (found.tokens, next)
         }
         None => {
-            let place = |cursor| wire::token_of_cursor(cursor).ok_or_else(Problem::unknown_cursor);
+            let place = |cursor| wire::token_of_cursor(house, cursor).ok_or_else(Problem::unknown_cursor);
             let after = after.map(place).transpose()?;
             let all = api.state.outbox.standing(after.as_ref(), limit).await?;
-            (all, |last| wire::token_cursor(&last.token.reference))
+            let last = all.last().filter(|_| all.len() >= limit as usize);
+            let next = last.map(|last| wire::token_cursor(house, &last.token.reference));
+            (all, next)
         }
     };
-    let last = tokens.last().filter(|_| tokens.len() >= limit as usize);
-    let next = last.map(cursor);
     let items: Vec<Value> = tokens.iter().map(wire::standing).collect();
     Ok(Json(json!({ "items": items, "next": next })))
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::house::Certificate;
+use super::house::{Certificate, House};
 use crate::domain::event::Advice;
 use crate::domain::id::{Namespace, TokenReference};
 use crate::domain::peer::Peer;
@@ -28,14 +28,23 @@ pub(super) fn standing(standing: &Standing) -> Value {
         "suspended_by": token.suspended_by().collect::<Vec<_>>(),
         "status_at": token.status_at().map(rfc3339),
         "reason_code": token.reason_code(),
-        "advice": Advice::on(token.status()),
+        "advice": advice(standing),
         "provisional": token.is_provisional(),
         "doubts": token.doubts(),
         "token_info": token.object("tokenInfo"),
         "product_config": token.object("productConfig"),
         "registration": registration.map(registered),
         "updated_at": rfc3339(standing.updated_at),
+        "unreadable": standing.unreadable,
     })
+}
+
+/// What cannot be read forbids nothing and allows nothing.
+fn advice(standing: &Standing) -> Advice {
+    match standing.unreadable {
+        Some(_) => Advice::Confirm,
+        None => Advice::on(standing.token.status()),
+    }
 }
 
 fn registered(registration: &Registration) -> Value {
@@ -100,14 +109,15 @@ pub(super) fn command(kept: &KeptCommand) -> Value {
     shown
 }
 
-/// A token's place in the order of tokens: `mdes:DM4MMC…`.
-pub(in crate::http) fn token_cursor(token: &TokenReference) -> String {
-    format!("{}:{}", token.namespace.as_str(), token.reference)
+/// A token's place in the order of tokens, veiled: its name may look like a card's number.
+pub(in crate::http) fn token_cursor(house: &dyn House, token: &TokenReference) -> String {
+    house.veil(&format!("{}:{}", token.namespace.as_str(), token.reference))
 }
 
 /// The token that such a place names.
-pub(in crate::http) fn token_of_cursor(cursor: &str) -> Option<TokenReference> {
-    let (namespace, reference) = cursor.split_once(':')?;
+pub(in crate::http) fn token_of_cursor(house: &dyn House, cursor: &str) -> Option<TokenReference> {
+    let place = house.unveil(cursor)?;
+    let (namespace, reference) = place.split_once(':')?;
     Some(TokenReference {
         namespace: Namespace::parse(namespace)?,
         reference: reference.to_owned(),

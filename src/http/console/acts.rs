@@ -34,7 +34,7 @@ pub(super) async fn order(
     Path((namespace, reference)): Path<(String, String)>,
     acting: Acting<Wish>,
 ) -> Result<Redirect, Failure> {
-    let token = named(&namespace, reference)?;
+    let token = named(&console, &namespace, reference)?;
     let (desk, offered, wish) = (&console.state.desk, &console.state.offered, acting.form);
     let written = Written {
         action: wish.action,

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::page::{Failure, page};
 use super::session::Visitor;
 use super::shown::Said;
-use super::{SharedConsole, shown};
+use super::{Console, SharedConsole, shown};
 use crate::domain::command::{Order, Stage};
 use crate::domain::id::CommandId;
 use crate::store::desk::{CommandFilter, KeptCommand, Step};
@@ -52,7 +52,6 @@ pub(super) async fn list(
         id => Some(id.parse::<CommandId>().map_err(|_| Failure::not_found())?),
     };
     let commands = console.state.desk.commands(&which, before, PAGE).await?;
-    let now = console.now();
     let content = html! {
         h1 { "Commands" }
         form.search method="get" action="/console/commands" {
@@ -66,12 +65,13 @@ pub(super) async fn list(
             label.inline { input type="checkbox" name="open" value="true" checked[asked.open]; " under way only" }
             button type="submit" { "Show" }
         }
-        div data-live { (table(&commands, now)) (older(&asked, &commands)) }
+        div data-live { (table(&console, &commands)) (older(&asked, &commands)) }
     };
     Ok(page(&visitor, "/console/commands", "Commands", &content))
 }
 
-fn table(commands: &[KeptCommand], now: OffsetDateTime) -> Markup {
+fn table(console: &Console, commands: &[KeptCommand]) -> Markup {
+    let now = console.now();
     html! {
         table {
             caption.unseen { "Commands, newest first" }
@@ -82,7 +82,7 @@ fn table(commands: &[KeptCommand], now: OffsetDateTime) -> Markup {
                     tr {
                         td { a href=(format!("/console/commands/{}", command.id)) { (shown::at(kept.created_at, now)) } }
                         td { (command.order.action.as_str()) }
-                        td { (shown::token(&command.order.token)) }
+                        td { (shown::token(console, &command.order.token)) }
                         td { (command.order.through.as_str()) }
                         td { (stage(kept)) }
                         td { (command.why) }
@@ -129,7 +129,7 @@ pub(super) async fn show(
         (said.shown())
         div data-live {
             h1 { (kept.command.order.action.as_str()) " " (stage(&kept)) }
-            (facts(&kept, now))
+            (facts(&console, &kept))
             (went_through(&steps, now))
         }
         @if kept.waits && visitor.acts() {
@@ -142,13 +142,14 @@ pub(super) async fn show(
     Ok(page(&visitor, "/console/commands", "Command", &content))
 }
 
-fn facts(kept: &KeptCommand, now: OffsetDateTime) -> Markup {
+fn facts(console: &Console, kept: &KeptCommand) -> Markup {
+    let now = console.now();
     let command = &kept.command;
     html! {
         dl.facts {
-            dt { "Token" } dd { (shown::token(&command.order.token)) }
+            dt { "Token" } dd { (shown::token(console, &command.order.token)) }
             dt { "Through" } dd { (command.order.through.as_str()) }
-            dt { "Known there as" } dd { (target(&command.order)) }
+            dt { "Known there as" } dd { (target(console, &command.order)) }
             dt { "Why" } dd { (command.why) }
             dt { "Code" } dd { (shown::or_dash(command.code.as_deref())) }
             dt { "Sent" } dd { (command.sends) " times" }
@@ -162,9 +163,9 @@ fn facts(kept: &KeptCommand, now: OffsetDateTime) -> Markup {
 }
 
 /// What the service is told: a link may have found it.
-fn target(order: &Order) -> Markup {
+fn target(console: &Console, order: &Order) -> Markup {
     html! {
-        (shown::token(&order.named()))
+        (shown::token(console, &order.named()))
         @if let Some(id) = &order.target.reference_id { " " code { (id) } }
     }
 }

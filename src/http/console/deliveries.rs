@@ -4,12 +4,11 @@ use axum::extract::{Query, State};
 use axum::response::Html;
 use maud::{Markup, html};
 use serde::Deserialize;
-use time::OffsetDateTime;
 
 use super::page::{Failure, page};
 use super::session::Visitor;
 use super::timeline::state_class;
-use super::{SharedConsole, shown};
+use super::{Console, SharedConsole, shown};
 use crate::domain::delivery::State as DeliveryState;
 use crate::domain::id::DeliveryId;
 use crate::store::outbox::{DeliveryFilter, KeptDelivery};
@@ -50,12 +49,11 @@ pub(super) async fn list(
     let deliveries = console.state.outbox.deliveries(&which, asked.after, PAGE).await?;
     let destinations = console.state.outbox.destinations().await?;
     let names: Vec<&str> = destinations.iter().map(|one| one.name.as_str()).collect();
-    let now = console.now();
     let content = html! {
         h1 { "Deliveries" }
         (shown::said(asked.said.as_deref(), asked.n))
         (search(&asked, &names))
-        div data-live { (table(&visitor, &deliveries, now)) (next(&asked, &deliveries)) }
+        div data-live { (table(&console, &visitor, &deliveries)) (next(&asked, &deliveries)) }
     };
     Ok(page(&visitor, "/console/deliveries", "Deliveries", &content))
 }
@@ -79,7 +77,8 @@ fn search(asked: &Asked, names: &[&str]) -> Markup {
     }
 }
 
-fn table(visitor: &Visitor, deliveries: &[KeptDelivery], now: OffsetDateTime) -> Markup {
+fn table(console: &Console, visitor: &Visitor, deliveries: &[KeptDelivery]) -> Markup {
+    let now = console.now();
     html! {
         table {
             caption.unseen { "Deliveries, oldest first" }
@@ -88,7 +87,7 @@ fn table(visitor: &Visitor, deliveries: &[KeptDelivery], now: OffsetDateTime) ->
                 @for one in deliveries {
                     tr {
                         td { (one.kind) @if one.replayed { " " (shown::badge("replayed", "none")) } }
-                        td { @if let Some(token) = &one.token { (shown::token(token)) } @else { (shown::dash()) } }
+                        td { @if let Some(token) = &one.token { (shown::token(console, token)) } @else { (shown::dash()) } }
                         td { (one.destination) }
                         td { (shown::badge(one.state.as_str(), state_class(one.state))) }
                         td { (one.attempts) }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -13,6 +14,7 @@ use super::SharedConsole;
 use super::page::Failure;
 use super::session::Visitor;
 use crate::http::admin::flow::{Gone, Writer, flow};
+use crate::http::admin::leave::Leave;
 
 const EVENT_STREAM: &str = "text/event-stream";
 /// Between two tellings.
@@ -23,7 +25,11 @@ const AT_LEAST_EVERY: Duration = Duration::from_secs(15);
 const LASTS: Duration = Duration::from_mins(10);
 
 /// `GET /console/live`.
-pub(super) async fn follow(State(console): State<SharedConsole>, _: Visitor) -> Result<Response, Failure> {
+pub(super) async fn follow(
+    State(console): State<SharedConsole>,
+    Extension(leave): Extension<Leave>,
+    _: Visitor,
+) -> Result<Response, Failure> {
     let place = console.live.clone().try_acquire_owned();
     let place = place.map_err(|_| Failure::busy("Too many pages are being renewed just now."))?;
     let bell = console.state.outbox.bell();
@@ -35,6 +41,7 @@ pub(super) async fn follow(State(console): State<SharedConsole>, _: Visitor) -> 
             Err(Gone) = tell(&writer, bell) => return,
             () = stopping.cancelled() => {}
             () = sleep(LASTS) => {}
+            () = leave.ended() => {}
         }
         writer.end().await;
     });

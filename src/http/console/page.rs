@@ -94,6 +94,12 @@ impl Failure {
         Failure::new(StatusCode::SERVICE_UNAVAILABLE, "Not now", why)
     }
 
+    /// Somebody guesses from there.
+    pub(super) fn too_many_logins() -> Self {
+        let detail = "Too many logins failed from your address. Wait a minute, then log in again.";
+        Failure::new(StatusCode::TOO_MANY_REQUESTS, "Not now", detail)
+    }
+
     /// What was sent makes no sense, or does not fit.
     pub(super) fn unfit(why: impl Into<String>) -> Self {
         Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "That does not fit", why)

@@ -13,7 +13,7 @@ use super::form::Acting;
 use super::page::{Failure, page};
 use super::session::Visitor;
 use super::shown::Said;
-use super::{SharedConsole, shown};
+use super::{Console, SharedConsole, shown};
 use crate::clock::new_id;
 use crate::domain::id::ReconcileId;
 use crate::domain::question::Finding;
@@ -47,7 +47,7 @@ pub(super) async fn list(
             h2 { "When something may have been missed" }
             (missed(&gaps, now))
             h2 { "What is in doubt" }
-            (doubted(&questions, now))
+            (doubted(&console, &questions))
         }
     };
     Ok(page(&visitor, PLACE, "Reconcile", &content))
@@ -129,7 +129,8 @@ fn missed(gaps: &[KeptGap], now: OffsetDateTime) -> Markup {
     }
 }
 
-fn doubted(questions: &[KeptQuestion], now: OffsetDateTime) -> Markup {
+fn doubted(console: &Console, questions: &[KeptQuestion]) -> Markup {
+    let now = console.now();
     html! {
         table {
             caption.unseen { "Tokens in doubt, those that need a person first" }
@@ -137,7 +138,7 @@ fn doubted(questions: &[KeptQuestion], now: OffsetDateTime) -> Markup {
             tbody {
                 @for question in questions {
                     tr {
-                        td { (shown::token(&question.token)) }
+                        td { (shown::token(console, &question.token)) }
                         td { @for doubt in &question.doubts { p { (doubt.sentence()) } } }
                         td { (question.asks) " times" }
                         td { (shown::or_dash(question.why.as_deref())) }
@@ -177,7 +178,7 @@ pub(super) async fn show(
                 dt { "Changes" } dd { @if kept.dry_run { "nothing: it looks only" } @else { "what the state rules take" } }
                 dt { "Ended" } dd { (shown::maybe_at(kept.ended_at, now)) }
             }
-            (findings(&found, now))
+            (findings(&console, &found))
         }
         @if kept.ended_at.is_none() && visitor.acts() {
             form.acts method="post" action=(format!("{PLACE}/{id}/stop")) {
@@ -202,7 +203,8 @@ fn progress(kept: &KeptReconcile) -> Markup {
     }
 }
 
-fn findings(found: &[Found], now: OffsetDateTime) -> Markup {
+fn findings(console: &Console, found: &[Found]) -> Markup {
+    let now = console.now();
     html! {
         table {
             caption.unseen { "What was not as we held it" }
@@ -210,7 +212,7 @@ fn findings(found: &[Found], now: OffsetDateTime) -> Markup {
             tbody {
                 @for one in found {
                     tr {
-                        td { (shown::token(&one.token)) }
+                        td { (shown::token(console, &one.token)) }
                         td { (shown::badge(one.finding.as_str(), class(one.finding))) }
                         td { (status(one.held.as_ref())) }
                         td { (status(one.seen.as_ref())) }

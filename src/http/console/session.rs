@@ -20,6 +20,7 @@ use super::page::{Failure, bare};
 use super::{Console, SharedConsole};
 use crate::domain::bearer::Bearer;
 use crate::http::admin::is_cross_site;
+use crate::http::admin::leave::Leave;
 use crate::net::peer::Address;
 use crate::store::ledger::{Deed, Hand};
 use crate::store::roster::{NewSession, Operator, Right};
@@ -143,10 +144,13 @@ pub(super) async fn admit(State(console): State<SharedConsole>, mut request: Req
     let Some(number) = Number::shown(request.headers(), console.cookie_name()) else {
         return to_login(request.uri(), is_reading);
     };
-    match console.state.roster.session_of(&number.hash()).await {
+    let roster = &console.state.roster;
+    match roster.session_of(&number.hash()).await {
         Ok(Some(operator)) => {
             console.state.metrics.admin_request("admitted");
             let came_from = came_from(request.extensions().get());
+            let leave = Leave::by_session(roster, number.hash());
+            request.extensions_mut().insert(leave);
             request.extensions_mut().insert(Visitor {
                 operator,
                 came_from,
@@ -220,6 +224,11 @@ pub(super) async fn login(
     if is_cross_site(&uri, &headers) {
         return Err(Failure::not_from_here());
     }
+    let source = address.as_deref().map(|address| address.0.ip());
+    if !console.guesses.may_try(source, console.now()) {
+        console.state.metrics.admin_request("too_many_logins");
+        return Err(Failure::too_many_logins());
+    }
     let roster = &console.state.roster;
     let operator = match Bearer::parse(login.token.trim()) {
         Some(bearer) => roster.operator_of(&bearer.sha256()).await?,
@@ -227,6 +236,7 @@ pub(super) async fn login(
     };
     let Some(operator) = operator.filter(|operator| operator.role.may(Right::Look)) else {
         console.state.metrics.admin_request("bad_token");
+        console.guesses.failed(source, console.now());
         let trouble = "This token is unknown, expired or revoked, or it is not for looking around.";
         return Ok(login_page(&login.to, Some(trouble)).into_response());
     };

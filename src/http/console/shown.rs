@@ -6,9 +6,11 @@ use serde::Deserialize;
 use time::macros::format_description;
 use time::{Duration, OffsetDateTime, UtcOffset};
 
+use super::Console;
 use crate::domain::event::Advice;
 use crate::domain::id::{Namespace, TokenReference};
 use crate::domain::status::Status;
+use crate::store::outbox::Standing;
 
 /// When, in UTC, with how long ago that is.
 pub(super) fn at(at: OffsetDateTime, now: OffsetDateTime) -> Markup {
@@ -89,17 +91,30 @@ pub(super) fn advice(status: Option<&Status>) -> &'static str {
     }
 }
 
+/// How a token stands, or that nobody can read it.
+pub(super) fn standing(standing: &Standing) -> Markup {
+    match standing.unreadable {
+        Some(_) => badge("unreadable", "odd"),
+        None => status(standing.token.status()),
+    }
+}
+
 /// A token, as a way to its page.
-pub(super) fn token(token: &TokenReference) -> Markup {
+pub(super) fn token(console: &Console, token: &TokenReference) -> Markup {
     html! {
-        a.token href=(token_path(token)) { (token.shown()) }
+        a.token href=(token_path(console, token)) { (token.shown()) }
         @if token.namespace == Namespace::TokenEx { " " span.muted { "TokenEx" } }
     }
 }
 
-pub(super) fn token_path(token: &TokenReference) -> String {
-    let reference = utf8_percent_encode(&token.reference, NON_ALPHANUMERIC);
-    format!("/console/tokens/{}/{reference}", token.namespace.as_str())
+/// Where its page is. TokenEx's token may look like a card's number: its address has a veil over it.
+pub(super) fn token_path(console: &Console, token: &TokenReference) -> String {
+    let name = match token.namespace {
+        Namespace::Mdes => token.reference.clone(),
+        Namespace::TokenEx => console.state.house.veil(&token.reference),
+    };
+    let name = utf8_percent_encode(&name, NON_ALPHANUMERIC);
+    format!("/console/tokens/{}/{name}", token.namespace.as_str())
 }
 
 /// The word that a form's act sends its page back with.

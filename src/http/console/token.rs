@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::page::{Failure, page};
 use super::session::Visitor;
 use super::shown::Said;
-use super::{SharedConsole, shown, strip, timeline};
+use super::{Console, SharedConsole, shown, strip, timeline};
 use crate::domain::id::{Namespace, TokenReference};
 use crate::domain::status::Status;
 use crate::domain::token::Token;
@@ -26,7 +26,7 @@ pub(super) async fn show(
     Path((namespace, reference)): Path<(String, String)>,
     Query(said): Query<Said>,
 ) -> Result<Html<String>, Failure> {
-    let token = named(&namespace, reference)?;
+    let token = named(&console, &namespace, reference)?;
     let standing = standing(&console, &token).await?;
     let after = standing.token.sequence.saturating_sub(CHANGES_MAX);
     let transitions = console
@@ -43,53 +43,51 @@ pub(super) async fn show(
         div data-live {
             (head(&standing))
             (strip::strip(&transitions, now))
-            (facts(&standing, &links, now))
+            (facts(&console, &standing, &links, now))
         }
-        (acts(&visitor, &standing))
+        (acts(&console, &visitor, &standing))
         div { (timeline::table(&timeline, now)) }
         (metadata(&standing.token))
     };
     Ok(page(&visitor, "/console/tokens", &title, &content))
 }
 
-/// The token that a path names.
-pub(super) fn named(namespace: &str, reference: String) -> Result<TokenReference, Failure> {
+/// The token that a path names; TokenEx's under its veil alone.
+pub(super) fn named(console: &Console, namespace: &str, name: String) -> Result<TokenReference, Failure> {
+    let namespace = Namespace::parse(namespace).ok_or_else(Failure::not_found)?;
+    let reference = match namespace {
+        Namespace::Mdes => Some(name),
+        Namespace::TokenEx => console.state.house.unveil(&name),
+    };
     Ok(TokenReference {
-        namespace: Namespace::parse(namespace).ok_or_else(Failure::not_found)?,
-        reference,
+        namespace,
+        reference: reference.ok_or_else(Failure::not_found)?,
     })
 }
 
-async fn standing(console: &SharedConsole, token: &TokenReference) -> Result<Standing, Failure> {
-    let kept = console.state.store.token(token).await?;
-    let registration = console.state.outbox.registration(token).await?;
-    match (kept, registration) {
-        (None, None) => Err(Failure::not_found()),
-        (None, Some(registration)) => Ok(Standing {
-            updated_at: registration.registered_at,
-            token: Token::unheard(token.clone()),
-            registration: Some(registration),
-        }),
-        (Some(kept), registration) => Ok(Standing {
-            token: kept.token,
-            updated_at: kept.updated_at,
-            registration,
-        }),
-    }
+async fn standing(console: &Console, token: &TokenReference) -> Result<Standing, Failure> {
+    let called = console.state.search.called(token.namespace, &token.reference).await?;
+    let own = called.into_iter().find(|one| one.token.reference == *token);
+    own.ok_or_else(Failure::not_found)
 }
 
 fn head(standing: &Standing) -> Markup {
     let token = &standing.token;
     html! {
-        h1.token { (token.reference.shown()) " " (shown::status(token.status())) }
-        p.advice { (shown::advice(token.status())) }
+        h1.token { (token.reference.shown()) " " (shown::standing(standing)) }
+        @match &standing.unreadable {
+            Some(place) => p.trouble role="status" {
+                "What is held of it cannot be read: " code { (place) } ". Do not charge it before its row is mended; what was heard of it is below."
+            },
+            None => p.advice { (shown::advice(token.status())) },
+        }
         @for doubt in token.doubts() {
             p.doubt { (shown::badge("provisional", "odd")) " " (doubt.sentence()) }
         }
     }
 }
 
-fn facts(standing: &Standing, links: &[Link], now: OffsetDateTime) -> Markup {
+fn facts(console: &Console, standing: &Standing, links: &[Link], now: OffsetDateTime) -> Markup {
     let (token, registration) = (&standing.token, standing.registration.as_ref());
     let suspenders = token.suspended_by().collect::<Vec<_>>().join(", ");
     let requestor = token.requestor().or_else(|| registration?.requestor.as_deref());
@@ -102,14 +100,14 @@ fn facts(standing: &Standing, links: &[Link], now: OffsetDateTime) -> Markup {
             dt { "Requestor" } dd { (shown::or_dash(requestor)) }
             dt { "Changes" } dd { (token.sequence) }
             @for link in links {
-                dt { "Linked with" } dd { (linked(link, token.reference.namespace)) }
+                dt { "Linked with" } dd { (linked(console, link, token.reference.namespace)) }
             }
         }
     }
 }
 
 /// The other name.
-fn linked(link: &Link, here: Namespace) -> Markup {
+fn linked(console: &Console, link: &Link, here: Namespace) -> Markup {
     let other = match here {
         Namespace::Mdes => TokenReference {
             namespace: Namespace::TokenEx,
@@ -117,11 +115,11 @@ fn linked(link: &Link, here: Namespace) -> Markup {
         },
         Namespace::TokenEx => TokenReference::mdes(link.token_unique_reference.clone()),
     };
-    shown::token(&other)
+    shown::token(console, &other)
 }
 
 /// Buttons for what its status allows; whether it can work is for the desk, on a fresh look.
-fn acts(visitor: &Visitor, standing: &Standing) -> Markup {
+fn acts(console: &Console, visitor: &Visitor, standing: &Standing) -> Markup {
     let token = &standing.token;
     let (suspends, resumes) = match token.status() {
         Some(Status::Deactivated) => return html! {},
@@ -129,10 +127,10 @@ fn acts(visitor: &Visitor, standing: &Standing) -> Markup {
         Some(Status::Suspended) => (true, true),
         _ => (true, true),
     };
-    if !visitor.acts() {
+    if !visitor.acts() || standing.unreadable.is_some() {
         return html! {};
     }
-    let action = format!("{}/commands", shown::token_path(&token.reference));
+    let action = format!("{}/commands", shown::token_path(console, &token.reference));
     let last: String = last_four(&token.reference.reference);
     html! {
         section.acts aria-label="What can be done" {

@@ -3,6 +3,7 @@
 //! Whatever is wrong has one answer, and takes as long: the hash of the key that is shown is held against that of every
 //! client, in constant time.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::{constant_time, digest};
@@ -16,6 +17,8 @@ use super::answer::{Answer, No};
 use crate::clock::{Clock, new_id};
 use crate::config::settings::{Contract, LifecycleClient};
 use crate::domain::command::Action;
+use crate::domain::masked::masked;
+use crate::store::ledger::Hand;
 use crate::telemetry::{Flood, Metrics};
 use crate::tokenex::wire;
 
@@ -26,6 +29,22 @@ pub(super) struct Client {
     pub(super) id: String,
     /// What it may ask for.
     pub(super) actions: Vec<Action>,
+    /// From where.
+    pub(super) came_from: Option<IpAddr>,
+}
+
+impl Client {
+    /// In its hand it is done: of its id the end is written down, as of any number.
+    pub(super) fn hand(&self, why: Option<&str>) -> Hand {
+        Hand {
+            who: format!("tokenex:{}", masked(&self.id)),
+            role: None,
+            came_from: self
+                .came_from
+                .map_or_else(|| "-".to_owned(), |address| address.to_string()),
+            why: why.map(str::to_owned),
+        }
+    }
 }
 
 /// What admitting needs.
@@ -62,6 +81,7 @@ impl Door {
         Some(Client {
             id: client.tokenex_id.clone(),
             actions: client.actions.clone(),
+            came_from: None,
         })
     }
 

@@ -37,7 +37,8 @@ impl Shared {
             Ok(_) => return self.too_much(id, "tokenex_too_many_open"),
             Err(error) => return Answer::no(id, failed(&error)),
         }
-        let kept = match self.served.desk.order(&command).await {
+        let in_hand = (self.served.in_hand)(client.hand(wish.reason.as_deref()));
+        let kept = match in_hand.order(&command).await {
             Ok(Ordered::New(kept) | Ordered::Same(kept)) => kept,
             Ok(Ordered::Conflict(_)) => return Answer::no(id, No::of("9999")),
             Err(error) => return Answer::no(id, failed(&error)),

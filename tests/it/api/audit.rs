@@ -19,6 +19,7 @@ promises!(
     nobody_changes_the_audit_or_takes_from_it,
     an_act_of_pages_is_written_down_before_it_begins,
     what_only_looks_or_counts_is_no_act,
+    every_token_of_a_batch_is_named,
 );
 
 /// Each act of the API, by its name in the document, and what the audit calls it.
@@ -190,7 +191,7 @@ async fn nobody_changes_the_audit_or_takes_from_it(database: Database) {
         assert!(refused(database, "truncate audit").await);
     }
     let entries = entries(&operator).await;
-    assert_eq!((entries.len(), &entries[0]["who"]), (1, &json!("an operator")));
+    assert_eq!((entries.len(), &entries[0]["who"]), (2, &json!("an operator")));
 }
 
 async fn an_act_of_pages_is_written_down_before_it_begins(database: Database) {
@@ -212,4 +213,38 @@ async fn what_only_looks_or_counts_is_no_act(database: Database) {
     assert_eq!(entries(&operator).await, Vec::<Value>::new());
     let page = operator.get("/v1/audit?after=x").await;
     assert_eq!(page.problem(), "404 unknown-cursor");
+}
+
+async fn every_token_of_a_batch_is_named(database: Database) {
+    let world = World::over(database).await;
+    let operator = Caller::operator(&world).await;
+    let items: Vec<Value> = (0..1_000)
+        .map(|n| json!({"reference": format!("DM4MMC{n:04}{}", "x".repeat(240))}))
+        .collect();
+    let registered = operator.post("/v1/tokens", &json!({ "items": items })).await;
+    assert_eq!(registered.status, 200, "{registered:?}");
+    for n in [0, 10, 999] {
+        let about = format!("mdes:DM4MMC{n:04}{}", "x".repeat(240));
+        let page = operator.get(&format!("/v1/audit?about={about}")).await.json();
+        let found = page["items"].as_array().expect("a list");
+        assert_eq!(found.len(), 1, "{about}");
+        assert_eq!(
+            [&found[0]["what"], &found[0]["outcome"]],
+            ["token.register", "registered: 1000 new, 0 again"]
+        );
+    }
+    let links: Vec<Value> = (0..50)
+        .map(|n| json!({"token_unique_reference": format!("DM4MMC{n:04}"), "tokenex_token": format!("52047300000012{n:02}")}))
+        .collect();
+    operator.post("/v1/links", &json!({ "items": links })).await;
+    let joined = operator.get("/v1/audit?what=link.join&limit=1000").await.json();
+    let abouts: BTreeSet<&str> = joined["items"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|entry| entry["about"].as_str().expect("a text"))
+        .collect();
+    assert_eq!(abouts.len(), 50, "each link with both of its names");
+    assert!(abouts.contains("mdes:DM4MMC0049 tokenex:····1249"), "{abouts:?}");
+    world.service.stop().await;
 }

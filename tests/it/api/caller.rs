@@ -1,6 +1,6 @@
 //! Who asks: a program with a bearer token.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use mdes_receiver::domain::bearer::Bearer;
 use mdes_receiver::store::roster::{NewOperator, Role, Roster as _};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 
 use crate::world::{PATIENCE, World, statement};
 
@@ -23,6 +23,8 @@ use crate::world::{PATIENCE, World, statement};
 pub struct Caller {
     address: SocketAddr,
     authorization: Option<String>,
+    /// Where they are: an address of loopback's.
+    pub at: IpAddr,
 }
 
 /// An answer, whole.
@@ -66,6 +68,7 @@ impl Caller {
         Caller {
             address: world.service.admin_address,
             authorization: None,
+            at: Ipv4Addr::LOCALHOST.into(),
         }
     }
 
@@ -109,7 +112,9 @@ impl Caller {
             .body(Full::new(Bytes::copy_from_slice(body)))
             .expect("a request");
         let asking = async {
-            let socket = TcpStream::connect(self.address).await.expect("the admin side listens");
+            let socket = TcpSocket::new_v4().expect("a socket");
+            socket.bind((self.at, 0).into()).expect("an address of ours");
+            let socket = socket.connect(self.address).await.expect("the admin side listens");
             let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await.expect("HTTP/1.1");
             tokio::spawn(connection);
             sender.send_request(request).await.expect("an answer")

@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::caller::{Caller, say};
+use mdes_receiver::store::roster::{Role, Roster as _};
+
+use super::caller::{Caller, memory, say};
 use crate::support::Database;
 use crate::world::{Desk, PATIENCE, World, eventually};
 
@@ -18,6 +20,9 @@ promises!(
     a_stream_outlives_the_idle_deadline,
     an_old_connection_s_stream_ends_softly,
     a_stop_ends_streams_softly_and_soon,
+    a_stream_ends_soon_after_its_operator_s_token_is_taken_away,
+    a_stream_ends_soon_after_its_operator_s_token_expires,
+    an_export_is_cut_short_soon_after_its_operator_s_token_is_taken_away,
 );
 
 /// A stream that is being read.
@@ -206,4 +211,53 @@ async fn only_so_many_streams_are_open_at_once() {
         viewer.begin("GET", "/v1/events/stream", &[], b"").await.status() == 200
     })
     .await;
+}
+
+async fn a_stream_ends_soon_after_its_operator_s_token_is_taken_away(database: Database) {
+    let world = World::over(database).await;
+    let viewer = Caller::viewer(&world).await;
+    let mut following = Following::begin(&viewer, "", &[]).await;
+    let stays = Caller::added(&world, "vera", Role::Viewer, time::Duration::HOUR).await;
+    let mut other = Following::begin(&stays, "", &[]).await;
+    let revoked = memory(&world).await.revoke_operator("a viewer").await;
+    assert!(revoked.expect("the store answers"));
+    assert!(following.next().await.is_none(), "it ends softly");
+    say(&world, "DM4MMC0001", "ACTIVE", "2026-11-20T10:00:00Z").await;
+    assert_eq!(other.kinds(1).await, ["token.observed"], "the others go on");
+}
+
+async fn a_stream_ends_soon_after_its_operator_s_token_expires(database: Database) {
+    let world = World::over(database).await;
+    let viewer = Caller::added(&world, "vera", Role::Viewer, time::Duration::seconds(3)).await;
+    let mut following = Following::begin(&viewer, "", &[]).await;
+    assert!(following.next().await.is_none(), "it ends softly");
+}
+
+async fn an_export_is_cut_short_soon_after_its_operator_s_token_is_taken_away(database: Database) {
+    let world = World::over(database).await;
+    let operator = Caller::operator(&world).await;
+    for thousand in 0..8 {
+        let items: Vec<Value> = (0..1_000)
+            .map(|n| json!({"reference": format!("DM4MMC{thousand}{n:03}{}", "x".repeat(240)), "merchant_reference": "y".repeat(250)}))
+            .collect();
+        assert_eq!(
+            operator.post("/v1/tokens", &json!({ "items": items })).await.status,
+            200
+        );
+    }
+    let viewer = Caller::viewer(&world).await;
+    let mut body = viewer.begin("GET", "/v1/tokens/export", &[], b"").await.into_body();
+    let revoked = memory(&world).await.revoke_operator("a viewer").await;
+    assert!(revoked.expect("the store answers"));
+    // Read slowly: what is on its way when the token is taken away may come.
+    let began = Instant::now();
+    let ended = loop {
+        match tokio::time::timeout(PATIENCE, body.frame()).await.expect("in time") {
+            Some(Ok(_)) => tokio::time::sleep(Duration::from_millis(250)).await,
+            Some(Err(_)) => break "cut short",
+            None => break "whole",
+        }
+    };
+    assert_eq!(ended, "cut short");
+    assert!(began.elapsed() < Duration::from_secs(30));
 }

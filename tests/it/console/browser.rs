@@ -10,7 +10,7 @@ const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded")
 
 /// One window.
 pub struct Browser {
-    caller: Caller,
+    pub caller: Caller,
     pub cookie: Option<String>,
 }
 

@@ -2,10 +2,12 @@
 
 use mdes_receiver::store::roster::{Role, Roster as _};
 
+use http_body_util::BodyExt;
+
 use super::browser::{Browser, encoded, seal, text};
 use crate::api::caller::{bearer, memory, say};
 use crate::support::Database;
-use crate::world::World;
+use crate::world::{PATIENCE, World};
 
 promises!(
     who_is_not_logged_in_sees_the_login_alone,
@@ -16,6 +18,9 @@ promises!(
     who_only_looks_is_refused_an_act,
     a_login_leads_back_but_never_elsewhere,
     nothing_comes_from_elsewhere,
+    who_guesses_is_made_to_wait_and_nobody_elsewhere_is,
+    an_operator_has_so_many_sessions_and_the_oldest_ends,
+    a_page_is_renewed_no_longer_than_its_session_lasts,
 );
 
 const INSIDE: [&str; 7] = [
@@ -200,4 +205,53 @@ async fn nothing_comes_from_elsewhere(database: Database) {
     }
     assert_eq!(ana.get("/").await.header("location"), "/console");
     assert_eq!(ana.get("/console/").await.header("location"), "/console");
+}
+
+async fn who_guesses_is_made_to_wait_and_nobody_elsewhere_is(database: Database) {
+    let world = World::over(database).await;
+    let token = bearer(&world, "ana", Role::Operator, time::Duration::HOUR).await;
+    let mut guesser = Browser::stranger(&world);
+    guesser.caller.at = "127.0.0.2".parse().expect("an address");
+    for _ in 0..10 {
+        assert_eq!(guesser.log_in("mdr_guess", "").await.status, 200);
+    }
+    let refused = guesser.log_in("mdr_guess", "").await;
+    assert_eq!(refused.status, 429);
+    assert!(text(&refused).contains("Wait a minute"));
+    assert_eq!(
+        guesser.log_in(token.expose(), "").await.status,
+        429,
+        "nor by the right one"
+    );
+    assert!(guesser.cookie.is_none());
+    let elsewhere = Browser::stranger(&world).log_in(token.expose(), "").await;
+    assert_eq!(elsewhere.status, 303);
+}
+
+async fn an_operator_has_so_many_sessions_and_the_oldest_ends(database: Database) {
+    let world = World::over(database).await;
+    let token = bearer(&world, "ana", Role::Operator, time::Duration::HOUR).await;
+    let ben = Browser::of(&world, "ben", Role::Viewer).await;
+    let mut windows = Vec::new();
+    for _ in 0..21 {
+        let mut window = Browser::stranger(&world);
+        assert_eq!(window.log_in(token.expose(), "").await.status, 303);
+        windows.push(window);
+    }
+    assert_eq!(windows[0].get("/console").await.status, 303, "the oldest has ended");
+    for window in [&windows[1], &windows[20], &ben] {
+        assert_eq!(window.get("/console").await.status, 200);
+    }
+}
+
+async fn a_page_is_renewed_no_longer_than_its_session_lasts(database: Database) {
+    let world = World::over(database).await;
+    let ana = Browser::of(&world, "ana", Role::Operator).await;
+    let cookie = ana.cookie.clone().expect("a session");
+    let headers = [("cookie", cookie.as_str())];
+    let live = ana.caller.begin("GET", "/console/live", &headers, b"").await;
+    assert_eq!(live.status(), 200);
+    ana.send("/console", "/console/logout", &[]).await;
+    let whole = tokio::time::timeout(PATIENCE, live.into_body().collect()).await;
+    whole.expect("it ends within half a minute").expect("softly");
 }

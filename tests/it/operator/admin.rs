@@ -62,6 +62,14 @@ impl House for Empty {
     fn keys(&self) -> Vec<Key> {
         unreachable!()
     }
+
+    fn veil(&self, _: &str) -> String {
+        unreachable!()
+    }
+
+    fn unveil(&self, _: &str) -> Option<String> {
+        unreachable!()
+    }
 }
 
 async fn pages(mood: Mood, listen: &str, stopping: CancellationToken) -> Router {

@@ -14,7 +14,7 @@ use mdes_receiver::config::settings::{self, Contract, LifecycleClient};
 use mdes_receiver::domain::command::{Action, Service, Stage, Target};
 use mdes_receiver::domain::masked::Secret;
 use mdes_receiver::domain::status::Status;
-use mdes_receiver::http::tokenex::{self, Served};
+use mdes_receiver::http::tokenex::{self, InHand, Served};
 use mdes_receiver::lifecycle::TokenService;
 use mdes_receiver::store::desk::Link;
 use mdes_receiver::telemetry::Metrics;
@@ -48,6 +48,11 @@ pub fn client(key: &str, actions: &[Action]) -> LifecycleClient {
     }
 }
 
+/// A desk that writes nothing down.
+fn in_hand(desk: Arc<Carries>) -> InHand {
+    Arc::new(move |_| desk.clone())
+}
+
 impl Stand {
     fn over(service: Arc<dyn TokenService>) -> Self {
         Stand::with(service, Vec::new(), Contract::default())
@@ -60,6 +65,7 @@ impl Stand {
         let desk = Arc::new(desk);
         let served = Served {
             desk: desk.clone(),
+            in_hand: in_hand(desk.clone()),
             looks: Arc::new(vec![service]),
             through,
             clients: vec![

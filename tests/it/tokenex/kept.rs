@@ -17,7 +17,8 @@ use mdes_receiver::lifecycle::{Learned, Listener, Taken, TokenService};
 use mdes_receiver::simulator::services::tokens::{Brand, NewToken, State};
 use mdes_receiver::simulator::services::{self, Services};
 use mdes_receiver::store::desk::{CommandFilter, Desk as _, KeptCommand};
-use mdes_receiver::store::{self, Memory, Outbox as _};
+use mdes_receiver::store::ledger::{Entry, EntryFilter};
+use mdes_receiver::store::{self, Ledger as _, Memory, Outbox as _};
 use mdes_receiver::telemetry::Metrics;
 use mdes_receiver::tokenex::client::TokenEx;
 use serde_json::{Value, json};
@@ -36,11 +37,13 @@ promises!(
     what_a_fresh_look_rules_out_is_9104_and_is_never_sent,
     an_unknown_token_is_3000_and_is_never_sent,
     who_was_told_9004_may_see_it_done_later,
+    what_a_client_asks_for_is_in_the_audit,
+    what_cannot_be_written_down_is_not_ordered,
 );
 
 /// Everything from the contract to the service.
 struct House {
-    _database: Database,
+    database: Database,
     memory: Arc<Memory>,
     services: Services,
     pages: Router,
@@ -90,8 +93,10 @@ impl House {
             metrics: Metrics::new(),
         };
         let worker = Worker::new(Arc::new(office), Service::TokenEx, memory.bell()).run(CancellationToken::new());
+        let hands = memory.clone();
         let served = Served {
             desk: memory.clone(),
+            in_hand: Arc::new(move |hand| hands.in_the_hand_of(hand)),
             looks: Arc::new(vec![service]),
             through: Service::TokenEx,
             clients: vec![client(KEY, &[Action::Suspend, Action::Resume, Action::Delete])],
@@ -105,7 +110,7 @@ impl House {
             stopping: CancellationToken::new(),
         };
         House {
-            _database: database,
+            database: database,
             memory,
             services,
             pages: Router::new().nest("/v2", tokenex::router(served)),
@@ -245,4 +250,45 @@ async fn who_was_told_9004_may_see_it_done_later(database: Database) {
     };
     tokio::time::timeout(PATIENCE, done).await.expect("the command went on");
     assert_eq!(house.state().await, "SUSPENDED");
+}
+
+async fn entries(house: &House) -> Vec<Entry> {
+    let entries = house.memory.entries(&EntryFilter::default(), None, 10).await;
+    entries.expect("the store answers")
+}
+
+async fn what_a_client_asks_for_is_in_the_audit(database: Database) {
+    let house = House::new(database, PATIENCE).await;
+    house.token(State::Active);
+    let reason = "lost; its number is 5204 7300 0000 1201";
+    let body = json!({"Token": TOKEN, "LifecycleManagementAction": "SUSPEND_TOKEN", "RequestReason": reason});
+    house.ask(CHANGE, body).await;
+    house.state().await;
+
+    let entries = entries(&house).await;
+    assert_eq!(entries.len(), 1, "who only asks does nothing: {entries:?}");
+    let (entry, command) = (&entries[0], &house.commands().await[0].command);
+    assert_eq!(
+        [&entry.who, &entry.what, &entry.about, &entry.outcome],
+        [
+            "tokenex:····3456",
+            "command.suspend",
+            "tokenex:····7718",
+            &format!("command {}", command.id)
+        ]
+    );
+    assert_eq!(
+        (entry.role.as_deref(), entry.why.as_deref()),
+        (None, Some("lost; its number is ····1201"))
+    );
+}
+
+async fn what_cannot_be_written_down_is_not_ordered(database: Database) {
+    let house = House::new(database, PATIENCE).await;
+    house.token(State::Active);
+    house.database.execute("alter table audit rename to elsewhere").await;
+    let body = house.act("SUSPEND_TOKEN").await;
+    assert_eq!(body["success"], false, "{body}");
+    assert!(house.commands().await.is_empty());
+    assert_eq!(house.state().await, "ACTIVE");
 }

@@ -57,6 +57,13 @@ fn tokens() -> Vec<Shape> {
         ("product_config", json!({ "type": "object" })),
         ("registration", says("What you said of it", or_null("object"))),
         ("updated_at", time()),
+        (
+            "unreadable",
+            says(
+                "What of its row cannot be read: then nothing else is known",
+                or_null("string"),
+            ),
+        ),
     ]);
     let mut registered = whose().to_vec();
     registered.push(("registered", words(&["new", "known", "again"])));
