@@ -14,6 +14,7 @@ mod recording;
 mod registered;
 mod repeats;
 mod replicas;
+mod retention;
 pub mod scene;
 mod schema;
 mod shape;

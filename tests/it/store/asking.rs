@@ -6,5 +6,5 @@ mod plans;
 mod presence;
 mod questions;
 mod reconciles;
-mod scene;
+pub mod scene;
 mod walking;
