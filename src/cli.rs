@@ -18,6 +18,7 @@ mod operators;
 mod output;
 mod quarantine;
 mod reconcile;
+mod retention;
 mod rows;
 mod serve;
 pub mod simulate;
@@ -97,6 +98,8 @@ enum Command {
     Lifecycle(Box<lifecycle::LifecycleArgs>),
     /// Compare what we hold with what the network says, and put right what was missed.
     Reconcile(reconcile::ReconcileArgs),
+    /// Let go of what is old and needed by nobody, or say what would go.
+    Retention(retention::RetentionArgs),
     /// Which names of MDES and of TokenEx are of one token.
     Links(links::LinksArgs),
     /// Who may ask the admin API: make a token, or take it away.
@@ -141,6 +144,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Destinations(args) => destinations::run(args, || load(&cli)).await,
         Command::Lifecycle(args) => lifecycle::run(args, &load(&cli)?).await,
         Command::Reconcile(args) => reconcile::run(args, &load(&cli)?, now).await,
+        Command::Retention(args) => retention::run(args, &load(&cli)?).await,
         Command::Links(args) => links::run(args, &load(&cli)?).await,
         Command::Operators(args) => operators::run(args, &load(&cli)?, now).await,
         Command::Endpoint(args) => endpoint::run(args).await,

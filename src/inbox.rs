@@ -147,6 +147,11 @@ impl Inbox {
         self.quarantine(NewQuarantine { body_bytes, ..entry }).await
     }
 
+    /// Receiving has no time to spare now.
+    pub fn is_busy(&self) -> bool {
+        self.batch.is_busy()
+    }
+
     /// The number of the token at that place (from 0) of a notification that was recorded, opened from its sealed
     /// body; `None` if it is not kept any more, holds none, or no key of now opens it (the log says so).
     pub async fn token_number(&self, notification: NotificationId, index: u32) -> Result<Option<Secret>, store::Error> {

@@ -8,6 +8,7 @@ mod door;
 mod lifecycle;
 mod outward;
 mod overhear;
+mod retention;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,7 @@ pub(super) fn settings(file: file::File, at: &Resolver<'_>) -> Result<settings::
         destinations: destinations::destinations(file.destinations, at)?,
         lifecycle: lifecycle::lifecycle(file.lifecycle, at)?,
         tokenex_callbacks: overhear::callbacks(file.tokenex_callbacks, at)?,
+        retention: retention::retention(&file.retention, at)?,
         log: log(file.log, at)?,
     };
     agree(&settings, at)?;
