@@ -81,7 +81,7 @@ enum Command {
     Migrate,
     /// Look at everything that can be wrong: configuration, files, certificates, keys, store, ports.
     Check(check::CheckArgs),
-    /// Show every fingerprint of the decryption keys.
+    /// Show every fingerprint of the decryption keys; say what still needs which, and move it to the newest.
     Keys(keys::KeysArgs),
     /// Open a sealed body with the decryption keys, or say which step failed.
     Inspect(inspect::InspectArgs),
@@ -136,7 +136,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Simulate(args) => simulate::run(args, now).await,
         Command::Migrate => migrate::run(&load(&cli)?).await,
         Command::Check(args) => check::run(args, load(&cli), now).await,
-        Command::Keys(args) => keys::run(args, configured_keys(&cli, &args.key_files)?),
+        Command::Keys(args) => match &args.command {
+            Some(command) => keys::retire::run(command, &load(&cli)?).await,
+            None => keys::run(args, configured_keys(&cli, &args.key_files)?),
+        },
         Command::Inspect(args) => inspect::run(args, configured_keys(&cli, &args.key_files)?),
         Command::Token(args) => token::run(args, &load(&cli)?).await,
         Command::Quarantine(args) => quarantine::run(args, &load(&cli)?, now).await,

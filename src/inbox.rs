@@ -7,6 +7,7 @@ pub mod batch;
 mod learn;
 mod overhear;
 mod redrive;
+pub mod reseal;
 
 use std::sync::Arc;
 

@@ -9,6 +9,7 @@ mod envelope;
 mod message;
 pub mod oauth1;
 mod reason;
+mod reseal;
 
 use std::fmt;
 
@@ -17,6 +18,7 @@ use zeroize::Zeroizing;
 
 pub use envelope::{Opened, seal};
 pub use reason::{Field, Reason};
+pub use reseal::{Resealed, reseal};
 
 use crate::config::settings;
 use crate::domain::masked::Secret;

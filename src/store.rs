@@ -46,6 +46,8 @@ pub mod retention;
 pub mod roster;
 mod row;
 mod schema;
+pub mod sealed;
+mod sealing;
 pub mod search;
 mod searching;
 mod session;
@@ -64,6 +66,7 @@ pub use memory::{Memory, open};
 pub use outbox::{Outbox, SharedOutbox};
 pub use retention::{Retention, SharedRetention};
 pub use roster::{Roster, SharedRoster};
+pub use sealed::{Bodies, SharedBodies};
 pub use search::{Search, SharedSearch};
 
 /// What is asked of the memory. Every verb has a deadline of its own and ends in one of [`Error`]'s kinds.

@@ -27,13 +27,14 @@ use super::pool::{Pool, Source};
 use super::postgres::Hosts;
 use super::retention::{Dropped, Page, Retention};
 use super::roster::{NewOperator, NewSession, Operator, Roster};
+use super::sealed::{Bodies, KeyOf, NewBody, NewEntry, SealedBody};
 use super::search::{Head, Moment, Place, Scene, Search, Sought};
 use super::session::Session;
 use super::sqlite::File;
 use super::{
     Error, KeptNotification, KeptQuarantine, KeptStatement, KeptToken, Migrated, NewQuarantine, QuarantineFilter,
     Recorded, Recording, Resolution, Store, Transition, audit, commands, deliveries, dropping, events, links, notices,
-    operators, quarantine, record, registering, schema, searching, standing, story, tokens,
+    operators, quarantine, record, registering, schema, sealing, searching, standing, story, tokens,
 };
 use crate::clock::Clock;
 use crate::config::settings;
@@ -909,6 +910,27 @@ impl Retention for Memory {
             return Ok(looked);
         }
         self.write(async |session| dropping::drop_page(session, page).await)
+            .await
+    }
+}
+
+#[async_trait]
+impl Bodies for Memory {
+    async fn keys_of(&self, after: Option<NotificationId>, limit: u32) -> Result<Vec<KeyOf>, Error> {
+        self.read(async |session| sealing::keys_of(session, after, page(limit)).await)
+            .await
+    }
+
+    async fn bodies(&self, ids: &[NotificationId]) -> Result<Vec<SealedBody>, Error> {
+        self.read(async |session| sealing::bodies(session, ids).await).await
+    }
+
+    async fn reseal_bodies(&self, bodies: &[NewBody]) -> Result<u64, Error> {
+        self.write(async |session| sealing::reseal(session, bodies).await).await
+    }
+
+    async fn reseal_quarantined(&self, entries: &[NewEntry]) -> Result<u64, Error> {
+        self.write(async |session| sealing::reseal_quarantined(session, entries).await)
             .await
     }
 }
