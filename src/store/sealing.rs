@@ -30,14 +30,14 @@ limit $2
 const BODIES: Sql = Sql {
     postgres: "\
 -- bodies: of these notifications
-select notifications.id, key, sealed_by, sealed_body as body
+select notifications.id, notifications.key, notifications.sealed_by, notifications.sealed_body as body
 from unnest($1) as wanted (id)
 join notifications on notifications.id = wanted.id
 order by notifications.id
 ",
     sqlite: "\
 -- bodies: of these notifications
-select notifications.id, key, sealed_by, sealed_body as body
+select notifications.id, notifications.key, notifications.sealed_by, notifications.sealed_body as body
 from json_each($1) as wanted
 join notifications on notifications.id = wanted.value ->> 'id'
 order by notifications.id

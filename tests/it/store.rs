@@ -14,6 +14,7 @@ mod recording;
 mod registered;
 mod repeats;
 mod replicas;
+mod resealed;
 mod retention;
 pub mod scene;
 mod schema;

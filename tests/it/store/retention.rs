@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mdes_receiver::clock::ManualClock;
+use mdes_receiver::config::settings;
 use mdes_receiver::domain::command::Stage;
 use mdes_receiver::domain::delivery::Outcome;
 use mdes_receiver::domain::id::NotificationId;
+use mdes_receiver::maintenance::{Ended, Retention};
 use mdes_receiver::store::asking::Missed;
 use mdes_receiver::store::outbox::{DeliveryFilter, Start};
 use mdes_receiver::store::retention::{Dropped, Kept, Page};
@@ -14,6 +16,7 @@ use mdes_receiver::store::{
     Asking as _, Desk as _, Memory, NewQuarantine, Outbox as _, QuarantineFilter, Recording, Resolution,
     Retention as _, SealedBy, SharedStore, Store as _,
 };
+use mdes_receiver::telemetry::Metrics;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
@@ -38,6 +41,8 @@ promises!(
     what_hangs_by_one_thing_goes_with_it_within_the_bound,
     a_dry_run_counts_what_a_run_deletes_and_changes_nothing,
     one_at_a_time_lets_go_of_what_is_old,
+    a_run_is_due_once_in_its_time_and_counted,
+    it_gives_way_to_receiving,
 );
 
 /// Everything in these scenes is older.
@@ -439,4 +444,59 @@ async fn one_at_a_time_lets_go_of_what_is_old(database: Database) {
     assert_eq!(begin(&other, Some(noon())).await, None, "all was looked through");
     clock.advance(time::Duration::days(1));
     assert!(begin(&other, Some(noon() + time::Duration::hours(12))).await.is_some());
+}
+
+/// Notifications stay a day, all else for ever.
+fn policy() -> settings::Retention {
+    let day = Duration::from_secs(86_400);
+    settings::Retention {
+        every: day,
+        notifications: Some(day),
+        statements: None,
+        events: None,
+        quarantine: None,
+        commands: None,
+        reconciles: None,
+    }
+}
+
+async fn a_run_is_due_once_in_its_time_and_counted(database: Database) {
+    let clock = Arc::new(ManualClock::at(noon()));
+    let memory = database.memory(clock.clone()).await;
+    let store: SharedStore = memory.clone();
+    record(&store, &told("r-1", vec![said("A", "ACTIVE", "09:00")])).await;
+    let metrics = Metrics::new();
+    let retention = Retention::new(memory.clone(), policy(), clock.clone(), metrics.clone());
+    let look = async || retention.look().await.expect("the store answers");
+    let first = look().await.expect("it is due");
+    assert_eq!((first.rows(), first.ended), (0, Ended::Done), "it is young");
+    clock.advance(time::Duration::hours(23));
+    assert!(look().await.is_none());
+    clock.advance(time::Duration::hours(2));
+    assert_eq!(look().await.expect("it is due").rows(), 1);
+    let counted = "mdes_receiver_retention_rows_total{table=\"notifications\"} 1\n";
+    assert!(metrics.text().contains(counted), "{}", metrics.text());
+    let heard = memory.statements(&token("A"), 10).await;
+    assert_eq!(heard.expect("the store answers").len(), 1, "never means never");
+}
+
+async fn it_gives_way_to_receiving(database: Database) {
+    let clock = Arc::new(ManualClock::at(noon()));
+    let memory = database.memory(clock.clone()).await;
+    let store: SharedStore = memory.clone();
+    let recording = told("r-1", vec![said("A", "ACTIVE", "09:00")]);
+    record(&store, &recording).await;
+    clock.advance(time::Duration::days(2));
+    let retention = |memory: &Arc<Memory>| Retention::new(memory.clone(), policy(), clock.clone(), Metrics::new());
+    let busy = retention(&memory).giving_way_to(|| true);
+    assert!(busy.look().await.expect("the store answers").is_none());
+    // It gets busy once it has begun.
+    let looks = std::sync::atomic::AtomicU32::new(0);
+    let soon = move || looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 0;
+    let broken_off = retention(&memory).giving_way_to(soon);
+    let run = broken_off.look().await.expect("the store answers").expect("it is due");
+    assert_eq!((run.ended, run.rows()), (Ended::Busy, 0));
+    assert!(has(&memory, recording.id).await);
+    let again = retention(&memory).look().await.expect("the store answers");
+    assert_eq!(again.expect("it is due at once").rows(), 1);
 }
