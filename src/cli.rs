@@ -19,6 +19,7 @@ mod operators;
 mod output;
 mod quarantine;
 mod reconcile;
+mod retention;
 mod rows;
 mod serve;
 pub mod simulate;
@@ -83,7 +84,7 @@ enum Command {
     Check(check::CheckArgs),
     /// What needs a person, and the first thing to do about each.
     Alarms(alarms::AlarmsArgs),
-    /// Show every fingerprint of the decryption keys.
+    /// Show every fingerprint of the decryption keys; say what still needs which, and move it to the newest.
     Keys(keys::KeysArgs),
     /// Open a sealed body with the decryption keys, or say which step failed.
     Inspect(inspect::InspectArgs),
@@ -100,6 +101,8 @@ enum Command {
     Lifecycle(Box<lifecycle::LifecycleArgs>),
     /// Compare what we hold with what the network says, and put right what was missed.
     Reconcile(reconcile::ReconcileArgs),
+    /// Let go of what is old and needed by nobody, or say what would go.
+    Retention(retention::RetentionArgs),
     /// Which names of MDES and of TokenEx are of one token.
     Links(links::LinksArgs),
     /// Who may ask the admin API: make a token, or take it away.
@@ -137,7 +140,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Migrate => migrate::run(&load(&cli)?).await,
         Command::Check(args) => check::run(args, load(&cli), now).await,
         Command::Alarms(args) => alarms::run(args, &load(&cli)?, now).await,
-        Command::Keys(args) => keys::run(args, configured_keys(&cli, &args.key_files)?),
+        Command::Keys(args) => match &args.command {
+            Some(command) => keys::retire::run(command, &load(&cli)?).await,
+            None => keys::run(args, configured_keys(&cli, &args.key_files)?),
+        },
         Command::Inspect(args) => inspect::run(args, configured_keys(&cli, &args.key_files)?),
         Command::Token(args) => token::run(args, &load(&cli)?).await,
         Command::Quarantine(args) => quarantine::run(args, &load(&cli)?, now).await,
@@ -145,6 +151,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Destinations(args) => destinations::run(args, || load(&cli)).await,
         Command::Lifecycle(args) => lifecycle::run(args, &load(&cli)?).await,
         Command::Reconcile(args) => reconcile::run(args, &load(&cli)?, now).await,
+        Command::Retention(args) => retention::run(args, &load(&cli)?).await,
         Command::Links(args) => links::run(args, &load(&cli)?).await,
         Command::Operators(args) => operators::run(args, &load(&cli)?, now).await,
         Command::Endpoint(args) => endpoint::run(args).await,

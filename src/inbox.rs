@@ -7,6 +7,7 @@ pub mod batch;
 mod learn;
 mod overhear;
 mod redrive;
+pub mod reseal;
 
 use std::sync::Arc;
 
@@ -145,6 +146,11 @@ impl Inbox {
         let resting = mdes::rest(&arrival.body, &self.keys.current());
         let entry = self.entry(&arrival, resting, fault.to_owned(), "refused at the door".to_owned());
         self.quarantine(NewQuarantine { body_bytes, ..entry }).await
+    }
+
+    /// Receiving has no time to spare now.
+    pub fn is_busy(&self) -> bool {
+        self.batch.is_busy()
     }
 
     /// The number of the token at that place (from 0) of a notification that was recorded, opened from its sealed

@@ -14,6 +14,7 @@
 //! | [`inbox`] | takes in what came, commits in groups, redrives | know HTTP or SQL |
 //! | [`delivery`] | tells the merchant's systems: a worker for each destination | hold a transaction while it sends |
 //! | [`lifecycle`] | carries out what the merchant wants of a token, and follows it to its proof; asks what is in doubt, compares what may have been missed | know a service's wire |
+//! | [`maintenance`] | lets go of what is old, in small steps | stand in receiving's way |
 //! | [`tokenex`] | TokenEx's language: as asked, as answered, and what it says without being asked | decide anything |
 //! | [`http`] | the callback; TokenEx's own notifications; the admin side | answer before the inbox did |
 //! | [`service`] | assembles, reloads, stops | |
@@ -28,7 +29,8 @@
 //! main → cli ─┬→ service ─┬→ http → inbox ─┬→ mdes → keys
 //!             │           │                ├→ tokenex::notice → domain
 //!             │           ├→ delivery ──────┼→ store → domain
-//!             │           ├→ lifecycle ─────┘
+//!             │           ├→ lifecycle ─────┤
+//!             │           ├→ maintenance ───┘
 //!             │           │     ▲ tokenex, mdes::client: they fit its port
 //!             │           └→ net ← delivery, tokenex, mdes::client (net::egress alone)
 //!             └→ simulator → domain
@@ -43,6 +45,7 @@ pub mod http;
 pub mod inbox;
 pub mod keys;
 pub mod lifecycle;
+pub mod maintenance;
 pub mod mdes;
 pub mod net;
 pub mod service;

@@ -10,6 +10,7 @@ mod envelope;
 mod message;
 pub mod oauth1;
 mod reason;
+mod reseal;
 
 use std::fmt;
 
@@ -19,6 +20,7 @@ use zeroize::Zeroizing;
 pub use detail::{Answered, with_number};
 pub use envelope::{Opened, seal};
 pub use reason::{Field, Reason};
+pub use reseal::{Resealed, reseal};
 
 use crate::config::settings;
 use crate::domain::masked::Secret;

@@ -11,6 +11,7 @@ mod house;
 mod notify;
 mod overhear;
 mod reload;
+mod retention;
 mod upkeep;
 pub mod watch;
 
@@ -114,8 +115,13 @@ impl Service {
         doors.extend(ear.map(|ear| ear.serve(&inbox, &clock, &metrics, &misses, &stop)));
         let (new_keys, span, (is_unfit, unfit)) = (Arc::new(Notify::new()), [&there, &stop], oneshot::channel());
         let mut workers = deliver::start(&settings, &destinations, &inbox, &outbox, &clock, &metrics, span);
-        services.start(&with(&settings, &inbox, &memory, &clock, &metrics), span, &mut workers);
-        watch.clone().started(span, &mut workers);
+        start_workers(
+            &with(&settings, &inbox, &memory, &clock, &metrics),
+            &services,
+            &watch,
+            span,
+            &mut workers,
+        );
         let gaps = Gaps::new(&settings.lifecycle, &memory, misses, &clock, &metrics).started(span, &mut workers);
         let reloadable = Reloadable {
             supervisor: Supervisor::from_env(),
@@ -331,6 +337,18 @@ fn admin_router(
         tokenex: services.served(settings, memory, clock, metrics, stopping),
     };
     admin::router(state, &settings.admin)
+}
+
+fn start_workers(
+    with: &With<'_>,
+    services: &Services,
+    watch: &Arc<Watch>,
+    span: [&CancellationToken; 2],
+    workers: &mut JoinSet<()>,
+) {
+    services.start(with, span, workers);
+    watch.clone().started(span, workers);
+    retention::start(with, span, workers);
 }
 
 fn with<'a>(

@@ -59,6 +59,11 @@ struct Commanded {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Of {
+    table: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct How {
     missed: &'static str,
 }
@@ -101,6 +106,7 @@ struct Inner {
     questions: Family<Outcome, Counter>,
     reconciled: Family<Outcome, Counter>,
     reconcile_ended: Gauge,
+    retention: Family<Of, Counter>,
     admin_requests: Family<Outcome, Counter>,
     history: History,
 }
@@ -137,6 +143,7 @@ impl Metrics {
             questions: Family::default(),
             reconciled: Family::default(),
             reconcile_ended: Gauge::default(),
+            retention: Family::default(),
             admin_requests: Family::default(),
             history: History::default(),
         };
@@ -322,6 +329,11 @@ impl Metrics {
         self.0.reconcile_ended.set(now_unix);
     }
 
+    /// Rows of that table went, since they were old.
+    pub fn retention(&self, table: &'static str, rows: u64) {
+        self.0.retention.get_or_create(&Of { table }).inc_by(rows);
+    }
+
     /// A request under /v1 was `admitted`, or why it was not.
     pub fn admin_request(&self, outcome: &'static str) {
         self.0.admin_requests.get_or_create(&Outcome { outcome }).inc();
@@ -389,6 +401,8 @@ impl Inner {
         r.register("reconciled", text, self.reconciled.clone());
         let text = "When the last reconcile came through";
         r.register("last_reconcile_timestamp_seconds", text, self.reconcile_ended.clone());
+        let text = "Rows that went by age, by table";
+        r.register("retention_rows", text, self.retention.clone());
         let text = "TokenEx's own notifications by outcome: recorded, repeat, or why not";
         r.register("tokenex_callbacks", text, self.tokenex_callbacks.clone());
         let text = "For how long no notification came, in seconds; none ever: since the first start";

@@ -42,7 +42,7 @@ comment on column notifications.organization is 'The organization whose entry ad
 comment on column notifications.peer_address is 'Where the connection came from';
 comment on column notifications.peer_certificate is 'SHA-256 of the sender''s certificate, hex';
 comment on column notifications.sealed_by is 'sender: it rests as it came; us: it came unsealed and we sealed it';
-comment on column notifications.key is 'SHA-256 of the public half of the key that opens it, hex';
+comment on column notifications.key is 'SHA-256 of the public half of the key that opens it, hex; `mdes-receiver keys reseal` moves it to a newer one';
 comment on column notifications.sealed_body is 'The sealed body; `mdes-receiver inspect` opens it';
 comment on column notifications.flags is 'What was odd about the whole';
 comment on column notifications.repeats is 'How often it was told again';

@@ -1,5 +1,7 @@
 //! `keys`: every fingerprint of every decryption key, as Mastercard's portal or a log line may name it.
 
+pub(super) mod retire;
+
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::PathBuf;
@@ -14,7 +16,19 @@ use crate::keys::{DecryptionKey, Fingerprint, KeyRing};
 
 /// Print every fingerprint of each decryption key
 #[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  mdes-receiver keys                      what each key is known by
+  mdes-receiver keys needed               which bodies in the store still need which key
+  mdes-receiver keys reseal --dry-run     what would be moved to the newest key
+  mdes-receiver keys reseal               move what must stay readable, so that an old key can be taken away"
+)]
 pub struct KeysArgs {
+    /// What to do with what is sealed to them.
+    #[command(subcommand)]
+    pub(super) command: Option<retire::Command>,
     /// Which keys to look at.
     #[command(flatten)]
     pub key_files: KeyFiles,

@@ -23,6 +23,8 @@ pub(super) struct File {
     pub(super) lifecycle: lifecycle::Lifecycle,
     pub(super) tokenex_callbacks: TokenExCallbacks,
     pub(super) watch: Watch,
+
+    pub(super) retention: Retention,
     pub(super) log: Log,
 }
 
@@ -459,4 +461,31 @@ impl Default for Log {
 pub(super) enum LogFormat {
     Pretty,
     Json,
+}
+
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Retention {
+    pub(super) every: String,
+    pub(super) notifications: String,
+    pub(super) statements: String,
+    pub(super) events: String,
+    pub(super) quarantine: String,
+    pub(super) commands: String,
+    pub(super) reconciles: String,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let kept = || "400d".to_owned();
+        Retention {
+            every: "1d".to_owned(),
+            notifications: kept(),
+            statements: kept(),
+            events: kept(),
+            quarantine: kept(),
+            commands: kept(),
+            reconciles: kept(),
+        }
+    }
 }

@@ -10,6 +10,8 @@ mod outward;
 mod overhear;
 mod watch;
 
+mod retention;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -45,6 +47,8 @@ pub(super) fn settings(file: file::File, at: &Resolver<'_>) -> Result<settings::
         lifecycle: lifecycle::lifecycle(file.lifecycle, at)?,
         tokenex_callbacks: overhear::callbacks(file.tokenex_callbacks, at)?,
         watch: watch::watch(&file.watch, at)?,
+
+        retention: retention::retention(&file.retention, at)?,
         log: log(file.log, at)?,
     };
     agree(&settings, at)?;

@@ -43,6 +43,9 @@ pub struct Settings {
     pub tokenex_callbacks: Option<TokenExCallbacks>,
     /// When a silence is too long.
     pub watch: Watch,
+
+    /// For how long what nobody needs any more is kept.
+    pub retention: Retention,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -435,6 +438,25 @@ impl Default for Reconcile {
             calls_per_second: 2,
         }
     }
+}
+
+/// `[retention]`: from when on what nobody needs any more goes, each counted from its end; `None`: never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// How often everything that is old is looked at.
+    pub every: Duration,
+    /// Sealed bodies, and who sent them.
+    pub notifications: Option<Duration>,
+    /// The journal of what was said; at least as long as its notifications.
+    pub statements: Option<Duration>,
+    /// Events, with their deliveries.
+    pub events: Option<Duration>,
+    /// What was resolved in quarantine.
+    pub quarantine: Option<Duration>,
+    /// What was commanded, with its steps.
+    pub commands: Option<Duration>,
+    /// Reconciles with their findings, and gaps.
+    pub reconciles: Option<Duration>,
 }
 
 /// `[tokenex_callbacks]`: the listener for TokenEx's own notifications.

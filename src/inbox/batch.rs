@@ -19,6 +19,8 @@ use crate::telemetry::Metrics;
 const COMMITS_AT_ONCE: usize = 2;
 /// How many must wait before a second commit begins beside the first: a small one costs the database almost as much.
 const WORTH_A_COMMIT: usize = 16;
+/// It is busy when a part of the places is taken that is larger than one of so many.
+const BUSY_PART: usize = 8;
 /// How often one notification is tried again after a conflict with another replica.
 const CONFLICTS_MAX: u32 = 8;
 
@@ -106,6 +108,12 @@ impl Batch {
             begun: Some(begun),
             ..self
         }
+    }
+
+    /// More wait for their commit than it has to spare for whoever is in no hurry.
+    pub fn is_busy(&self) -> bool {
+        let all = self.queue.max_capacity();
+        all - self.places.available_permits().min(all) > all / BUSY_PART
     }
 
     /// Waits until it is on disk. After `Ok` a crash repeats it, never loses it;

@@ -115,7 +115,7 @@ const EXTENT: Sql = Sql::same(
 -- events: how far they reach
 select
   position as newest,
-  coalesce((select min(position) - 1 from events), position) as oldest
+  coalesce((select events_gone from retention), 0) as oldest
 from events_head
 ",
 );

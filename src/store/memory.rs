@@ -26,15 +26,17 @@ use super::outbox::{
 };
 use super::pool::{Pool, Source};
 use super::postgres::Hosts;
+use super::retention::{Dropped, Page, Retention};
 use super::roster::{NewOperator, NewSession, Operator, Roster};
+use super::sealed::{Bodies, KeyOf, NewBody, NewEntry, SealedBody};
 use super::search::{Found as FoundTokens, Head, Moment, Place, Scene, Search, Sought};
 use super::session::Session;
 use super::sqlite::File;
 use super::turns::Turns;
 use super::{
     Error, KeptNotification, KeptQuarantine, KeptStatement, KeptToken, Migrated, NewQuarantine, QuarantineFilter,
-    Recorded, Recording, Resolution, Store, Transition, audit, commands, deliveries, events, links, notices, operators,
-    quarantine, record, registering, schema, searching, standing, story, tokens,
+    Recorded, Recording, Resolution, Store, Transition, audit, commands, deliveries, dropping, events, links, notices,
+    operators, quarantine, record, registering, schema, sealing, searching, standing, story, tokens,
 };
 use crate::clock::Clock;
 use crate::config::settings;
@@ -928,5 +930,67 @@ impl Assets for Memory {
 
     async fn names_asset(&self, id: &str) -> Result<bool, Error> {
         self.look(async |session| assets::is_named(session, id).await).await
+    }
+}
+
+#[async_trait]
+impl Retention for Memory {
+    async fn begin_retention(
+        &self,
+        lease: Duration,
+        unless_since: Option<OffsetDateTime>,
+    ) -> Result<Option<u32>, Error> {
+        let now = self.clock.now();
+        self.write(async |session| dropping::begin(session, lease, unless_since, now).await)
+            .await
+    }
+
+    async fn hold_retention(&self, claim: u32, lease: Duration) -> Result<bool, Error> {
+        let until = self.clock.now() + lease;
+        self.write(async |session| dropping::hold(session, claim, until, None).await)
+            .await
+    }
+
+    async fn end_retention(&self, claim: u32, done: bool) -> Result<(), Error> {
+        let now = self.clock.now();
+        let ended = done.then_some(now);
+        self.write(async |session| dropping::hold(session, claim, now, ended).await)
+            .await
+            .map(drop)
+    }
+
+    async fn drop_page(&self, page: &Page, dry_run: bool) -> Result<Dropped, Error> {
+        let page = &Page {
+            limit: page.limit.clamp(1, PAGE_MAX),
+            ..*page
+        };
+        // Nobody who writes waits for a look.
+        let looked = self.read(async |session| dropping::look(session, page).await).await?;
+        if dry_run || looked.rows == 0 {
+            return Ok(looked);
+        }
+        self.write(async |session| dropping::drop_page(session, page).await)
+            .await
+    }
+}
+
+#[async_trait]
+impl Bodies for Memory {
+    async fn keys_of(&self, after: Option<NotificationId>, limit: u32) -> Result<Vec<KeyOf>, Error> {
+        self.read(async |session| sealing::keys_of(session, after, page(limit)).await)
+            .await
+    }
+
+    async fn bodies(&self, ids: &[NotificationId]) -> Result<Vec<SealedBody>, Error> {
+        self.read(async |session| sealing::bodies(session, ids).await).await
+    }
+
+    async fn reseal_bodies(&self, bodies: &[NewBody]) -> Result<u64, Error> {
+        self.write(async |session| sealing::reseal(session, bodies).await).await
+    }
+
+    async fn reseal_quarantined(&self, entries: &[NewEntry]) -> Result<u64, Error> {
+        self.write(async |session| sealing::reseal_quarantined(session, entries).await)
+            .await
     }
 }

@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "delivery",
         &["clock", "config", "domain", "net::egress", "store", "telemetry"],
     ),
+    ("maintenance", &["clock", "config", "store", "telemetry"]),
     ("tokenex::notice", &["domain"]),
     (
         "inbox",
@@ -63,6 +64,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "inbox::batch",
             "keys",
             "lifecycle",
+            "maintenance",
             "mdes",
             "mdes::client",
             "net",
@@ -82,6 +84,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "inbox",
             "keys",
             "lifecycle",
+            "maintenance",
             "mdes",
             "mdes::client",
             "net",

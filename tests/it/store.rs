@@ -15,6 +15,8 @@ mod recording;
 mod registered;
 mod repeats;
 mod replicas;
+mod resealed;
+mod retention;
 pub mod scene;
 mod schema;
 mod shape;

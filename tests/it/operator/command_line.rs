@@ -121,6 +121,60 @@ async fn tokens_are_listed_a_page_at_a_time() {
 }
 
 #[tokio::test]
+async fn what_is_old_goes_by_the_policy_and_a_dry_run_says_what_would() {
+    let desk = Desk::new();
+    let store = store_of(&desk).await;
+    record(&store, &[suspended("A")]).await;
+    drop(store);
+    desk.configure("[retention]\nnotifications = \"1d\"\nstatements = \"never\"");
+    let shown = |args: &[&str]| {
+        let ran = desk.run(args);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let json: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+        json["kinds"].as_array().expect("kinds").clone()
+    };
+    let dry = shown(&["retention", "--dry-run", "--json"]);
+    let tables: Vec<&str> = dry.iter().filter_map(|kind| kind["table"].as_str()).collect();
+    assert!(!tables.contains(&"token_statements"), "never: {tables:?}");
+    assert_eq!(shown(&["retention", "--json"])[1]["rows"], dry[1]["rows"]);
+    assert_eq!(shown(&["retention", "--json"])[1]["rows"], 0);
+    let table = desk.run(&["retention", "--dry-run"]).out;
+    assert!(table.starts_with("TABLE"), "{table}");
+    desk.configure("[retention]\nevents = \"12h\"");
+    let wrong = desk.run(&["retention", "--dry-run"]);
+    assert_eq!(wrong.code, 2);
+    assert!(
+        wrong.err.contains("`retention.events`") && wrong.err.contains("`never`"),
+        "{}",
+        wrong.err
+    );
+}
+
+#[tokio::test]
+async fn what_still_needs_which_key_is_said() {
+    let desk = Desk::new();
+    drop(store_of(&desk).await);
+    let ran = desk.run(&["keys", "needed", "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let json: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!(
+        json["keys"][0]["which"]
+            .as_str()
+            .map(|which| which.starts_with("newest")),
+        Some(true)
+    );
+    let moved = desk.run(&["keys", "reseal"]);
+    assert_eq!(
+        (moved.code, moved.out.as_str()),
+        (
+            0,
+            "0 notifications and 0 entries of quarantine are moved to the newest key\n"
+        )
+    );
+    assert!(desk.run(&["keys"]).out.contains("SPKI SHA-256"));
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_exit_code_1() {
     let desk = Desk::new();
     drop(store_of(&desk).await);

@@ -4,6 +4,6 @@ mod approving;
 mod claims;
 mod lines;
 mod ordering;
-mod scene;
+pub mod scene;
 mod telling;
 mod watching;

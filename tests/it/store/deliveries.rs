@@ -5,5 +5,5 @@ mod claims;
 mod cursors;
 mod model;
 mod overtaking;
-mod scene;
+pub mod scene;
 mod snapshots;

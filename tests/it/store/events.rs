@@ -22,7 +22,6 @@ promises!(
     the_statements_of_a_batch_are_told_in_their_order,
     who_reads_while_others_commit_skips_nothing,
     what_is_for_one_destination_only_is_passed_over,
-    what_went_by_age_leaves_a_trace,
     whoever_reads_the_table_finds_what_a_destination_gets,
     the_bell_rings_in_this_process,
     every_event_is_as_its_schema_says,
@@ -224,27 +223,6 @@ async fn what_is_for_one_destination_only_is_passed_over(database: Database) {
     assert_eq!((page.items.len(), page.next), (0, 4));
     let page = memory.events(99, 1).await.expect("the store answers");
     assert_eq!((page.items.len(), page.next), (0, 99));
-}
-
-async fn what_went_by_age_leaves_a_trace(database: Database) {
-    let memory = memory(&database).await;
-    let store: SharedStore = memory.clone();
-    let none = memory.events(0, 10).await.expect("the store answers");
-    assert_eq!((none.next, none.oldest, none.newest), (0, 0, 0));
-    record(
-        &store,
-        &told("r-1", vec![said("A", "ACTIVE", "09:00"), said("B", "ACTIVE", "09:00")]),
-    )
-    .await;
-    database.execute("delete from events where position <= 3").await;
-    let page = memory.events(0, 10).await.expect("the store answers");
-    assert_eq!((page.items[0].position, page.oldest, page.newest), (4, 3, 4));
-    database.execute("delete from events").await;
-    let page = memory.events(0, 10).await.expect("the store answers");
-    assert_eq!((page.next, page.oldest, page.newest), (4, 4, 4));
-    record(&store, &told("r-2", vec![said("A", "SUSPENDED", "10:00")])).await;
-    let page = memory.events(4, 10).await.expect("the store answers");
-    assert_eq!((page.items[0].position, page.next), (5, 5));
 }
 
 /// As a log-based reader has it: the row says for itself what it is about, and its body is whole.

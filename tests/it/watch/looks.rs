@@ -131,7 +131,7 @@ async fn a_gap_is_an_alarm_while_it_is_open_and_until_somebody_asks_after_it(dat
     memory.missed(&[missed]).await.expect("the store answers");
     replica.raises(Alert::Gap, "refused ws.mastercard.com").await;
 
-    let closed = memory.close_gaps(replica.scene.now(), None).await;
+    let closed = memory.close_gaps(quiet(replica.scene.now()), None).await;
     assert_eq!(closed.expect("the store answers").len(), 1);
     go_on(&replica.scene, &[&replica.watch], 180).await;
     assert_eq!(
