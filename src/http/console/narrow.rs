@@ -86,10 +86,12 @@ impl Narrow {
                 summary { "By what else you know" }
                 form.search method="get" action="/console/tokens" aria-label="By what else you know" {
                     (field("suffix", "Last digits", &self.suffix, SUFFIX_CHARS_MAX))
-                    label for="status" { "Status" }
-                    select id="status" name="status" {
-                        option value="" { "any" }
-                        @for status in STATUSES { option value=(status) selected[status == self.status] { (status) } }
+                    span.pair {
+                        label for="status" { "Status" }
+                        select id="status" name="status" {
+                            option value="" { "any" }
+                            @for status in STATUSES { option value=(status) selected[status == self.status] { (status) } }
+                        }
                     }
                     (field("requestor", "Requestor", &self.requestor, TEXT_CHARS_MAX))
                     (field("merchant_reference", "Your reference", &self.merchant_reference, TEXT_CHARS_MAX))
@@ -106,15 +108,19 @@ impl Narrow {
 
 fn field(name: &str, says: &str, value: &str, most: usize) -> Markup {
     html! {
-        label for=(name) { (says) }
-        input id=(name) name=(name) value=(value) maxlength=(most) spellcheck="false" autocomplete="off";
+        span.pair {
+            label for=(name) { (says) }
+            input id=(name) name=(name) value=(value) maxlength=(most) spellcheck="false" autocomplete="off";
+        }
     }
 }
 
 fn time(name: &str, says: &str, value: &str) -> Markup {
     html! {
-        label for=(name) { (says) }
-        input id=(name) name=(name) value=(value) maxlength="40" placeholder="2026-11-20 10:00" autocomplete="off";
+        span.pair {
+            label for=(name) { (says) }
+            input id=(name) name=(name) value=(value) maxlength="40" placeholder="2026-11-20 10:00" autocomplete="off";
+        }
     }
 }
 

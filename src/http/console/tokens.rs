@@ -183,10 +183,18 @@ fn table(console: &Console, listed: &Listed) -> Markup {
             thead { tr { th { "Token" } th { "Status" } th { "Suspended by" } th { "Since" } th { "Yours" } th { "Changed" } } }
             tbody {
                 @for standing in &listed.tokens { (row(console, standing, now)) }
-                @if listed.tokens.is_empty() { tr { td colspan="6" { "None here. They come with the first notification, or with `mdes-receiver tokens import`." } } }
+                @if listed.tokens.is_empty() { tr { td colspan="6" { (none(listed)) } } }
             }
         }
         @if let Some(next) = &listed.next { p.pages { a href=(next) rel="next" { "Next " (PAGE) } } }
+    }
+}
+
+/// What is said where there are none.
+fn none(listed: &Listed) -> &'static str {
+    match listed.said {
+        Some(_) => "None.",
+        None => "None yet. They come with the first notification, or with `mdes-receiver tokens import`.",
     }
 }
 
