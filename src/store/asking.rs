@@ -425,7 +425,7 @@ pub struct Miss {
 pub struct Ended {
     /// Nothing was missed since then.
     pub quiet_since: OffsetDateTime,
-    /// Or it began before that: what goes on and on is asked after all the same.
+    /// Or it began before that: what goes on and on is asked after all the same. A downtime does not go on.
     pub begun_before: OffsetDateTime,
 }
 

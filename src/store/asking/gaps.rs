@@ -106,7 +106,7 @@ const ANY_ENDED: Sql = Sql::same(
 select count(*)
 from gaps
 where closed_at is null
-  and (until_at <= $1 or from_at <= $2)
+  and (until_at <= $1 or (from_at <= $2 and missed <> 'downtime'))
 ",
 );
 
@@ -116,7 +116,7 @@ const ENDED: Sql = Sql {
 select id, missed, peer, reason, count, from_at, until_at, closed_at, reconcile_id
 from gaps
 where closed_at is null
-  and (until_at <= $1 or from_at <= $2)
+  and (until_at <= $1 or (from_at <= $2 and missed <> 'downtime'))
 order by missed, peer
 for update
 ",
@@ -125,7 +125,7 @@ for update
 select id, missed, peer, reason, count, from_at, until_at, closed_at, reconcile_id
 from gaps
 where closed_at is null
-  and (until_at <= $1 or from_at <= $2)
+  and (until_at <= $1 or (from_at <= $2 and missed <> 'downtime'))
 order by missed, peer
 ",
 };

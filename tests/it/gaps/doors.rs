@@ -156,9 +156,10 @@ async fn a_notification_whose_sender_hung_up_before_its_answer_is_a_gap() {
     lock.expect("it is ours");
     let body = world.sealed("r-gone", &statement("DM4MMC-GAP", "ACTIVE", "2026-11-02T09:15:03Z"));
     let mut line = world.line().await;
-    line.say(&request("POST", PATH, &[JSON], &body))
-        .await
-        .expect("it is listened to");
+    let length = body.len().to_string();
+    let headers = [JSON, ("content-length", length.as_str()), ("expect", "100-continue")];
+    line.begin(&request("POST", PATH, &headers, b"")).await;
+    line.say(&body).await.expect("it is listened to");
     drop(line);
     // The commit waits for the file, and would for longer: nobody is left to be answered with 503.
     eventually("the door has seen it go", async || {
