@@ -113,12 +113,7 @@ impl Service {
         doors.extend(ear.map(|ear| ear.serve(&inbox, &clock, &metrics, &misses, &stop)));
         let (new_keys, span) = (Arc::new(Notify::new()), [&there, &stop]);
         let mut workers = deliver::start(&settings, &destinations, &inbox, &outbox, &clock, &metrics, span);
-        start_workers(
-            &with(&settings, &inbox, &memory, &clock, &metrics),
-            &services,
-            span,
-            &mut workers,
-        );
+        services.start(&with(&settings, &inbox, &memory, &clock, &metrics), span, &mut workers);
         let gaps = Gaps::new(&settings.lifecycle, &memory, misses, &clock, &metrics).started(span, &mut workers);
         let reloadable = Reloadable {
             supervisor: Supervisor::from_env(),
@@ -315,11 +310,6 @@ fn admin_router(
         tokenex: services.served(settings, memory, clock, metrics, stopping),
     };
     admin::router(state, &settings.admin)
-}
-
-fn start_workers(with: &With<'_>, services: &Services, span: [&CancellationToken; 2], workers: &mut JoinSet<()>) {
-    services.start(with, span, workers);
-    retention::start(with, span, workers);
 }
 
 fn with<'a>(
