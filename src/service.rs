@@ -348,7 +348,6 @@ fn start_workers(
 ) {
     services.start(with, span, workers);
     watch.clone().started(span, workers);
-    retention::start(with, span, workers);
 }
 
 fn with<'a>(

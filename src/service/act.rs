@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::deliver::supervised;
+use super::retention;
 use crate::clock::Clock;
 use crate::config::settings::{Lifecycle, Settings};
 use crate::domain::command::{Rules, Service};
@@ -121,7 +122,7 @@ impl Services {
 
     /// Starts the desk and the asker among the workers, if there is any service; the desk for each, so that what is asked
     /// of one that is not configured any more is overdue, and says so. They begin once the store is there, and end softly
-    /// when the stop comes.
+    /// when the stop comes. Beside them, whatever the services, goes what lets go of what is old.
     pub(super) fn start(
         &self,
         with: &With<'_>,
@@ -142,6 +143,7 @@ impl Services {
             let panicked = || tracing::error!("the asker panicked; another one begins");
             workers.spawn(supervised(work, panicked, store_is_there.clone(), stop.clone()));
         }
+        retention::start(with, [store_is_there, stop], workers);
     }
 
     fn office(&self, with: &With<'_>) -> Option<Arc<Office>> {
