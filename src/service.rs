@@ -10,6 +10,7 @@ pub mod gaps;
 mod house;
 mod notify;
 mod overhear;
+mod probe;
 mod reload;
 mod upkeep;
 
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use axum::Router;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +33,7 @@ use crate::http::admin::{self, AdminState};
 use crate::http::callback::Callback;
 /// What a receiver of ours says of itself, for who finds its port taken.
 pub use crate::http::health::ALIVE;
+use crate::http::health::Readiness;
 use crate::inbox::Inbox;
 use crate::inbox::batch::{Batch, Bounds};
 use crate::keys::Keys;
@@ -46,9 +48,11 @@ use act::{Services, With};
 use gaps::Gaps;
 use house::Assembled;
 use overhear::Ear;
+pub use probe::Probed;
+use probe::Prober;
 use reload::Reloadable;
 pub use reload::Reread;
-use upkeep::{Preparation, begin, measure, prepare, redrive_for_ever};
+use upkeep::{Preparation, begin, measure, prepare};
 
 /// Bodies that wait for their commit, all together; past it 503.
 const QUEUE_BYTES_MAX: usize = 256 << 20;
@@ -75,7 +79,9 @@ pub struct Service {
     batch: JoinHandle<()>,
     workers: JoinSet<()>,
     gaps: Arc<Gaps>,
+    probed: Option<watch::Receiver<Option<Probed>>>,
     unfit: oneshot::Receiver<anyhow::Error>,
+    /// Cancelled once the store is there: what needs it begins then, and not at its next look.
     store_is_there: CancellationToken,
     stop: CancellationToken,
     stop_within: Duration,
@@ -94,26 +100,25 @@ impl Service {
         let (tokenex_callbacks_address, ear_tls) = ear.as_ref().map(|ear| (ear.address(), ear.tls())).unzip();
         let memory = store::open(&settings.store, clock.clone()).await?;
         let (store, outbox): (SharedStore, SharedOutbox) = (memory.clone(), memory.clone());
-        // The first is cancelled once the store is: what needs it begins then, and not at its next look.
-        let (store_is_there, stop) = (CancellationToken::new(), CancellationToken::new());
-        let there = store_is_there.clone();
+        let (there, stop) = (CancellationToken::new(), CancellationToken::new());
         let (batch, worker) = Batch::start(store.clone(), bounds(&settings), clock.clone(), metrics.clone());
-        let batch = batch.not_before(there.clone());
-        let inbox = Arc::new(inbox_over(&settings, &keys, &store, batch, &clock));
+        let inbox = Arc::new(inbox_over(&settings, &keys, &store, batch, Some(&there), &clock));
         let destinations = deliver::destinations(&settings, &clock)?;
-        let callback = callback_router(&settings, &inbox, &clock, &metrics, &misses);
         let services = Services::load(&settings.lifecycle, &clock)?;
+        let readiness = Readiness::new(store.clone(), there.clone(), stop.clone());
+        let callback = callback_router(&settings, &inbox, &clock, &metrics, &misses, &readiness);
         let house = Assembled::of(&inbox, &keys, &settings);
-        let admin = admin_router(house, &services, &memory, &clock, &metrics, [&there, &stop]);
+        let admin = admin_router(house, &services, &memory, &clock, &metrics, readiness, &stop);
         let mut doors = vec![
             tokio::spawn(listener.serve(Security::Tls(door.clone()), callback, stop.clone())),
             tokio::spawn(admin_listener.serve(security(admin_tls.as_ref()), admin, stop.clone())),
         ];
         doors.extend(ear.map(|ear| ear.serve(&inbox, &clock, &metrics, &misses, &stop)));
-        let (new_keys, span) = (Arc::new(Notify::new()), [&there, &stop]);
+        let ((is_unfit, unfit), new_keys, span) = (oneshot::channel(), Arc::new(Notify::new()), [&there, &stop]);
         let mut workers = deliver::start(&settings, &destinations, &inbox, &outbox, &clock, &metrics, span);
         services.start(&with(&settings, &inbox, &memory, &clock, &metrics), span, &mut workers);
         let gaps = Gaps::new(&settings.lifecycle, &memory, misses, &clock, &metrics).started(span, &mut workers);
+        let probe = Prober::start(settings.probe.as_ref(), &clock, &metrics, &stop, &mut workers)?;
         let reloadable = Reloadable {
             supervisor: Supervisor::from_env(),
             door,
@@ -121,14 +126,13 @@ impl Service {
             services,
             admin: admin_tls,
             ear: ear_tls,
+            probe: probe.clone(),
             keys,
             reread,
             new_keys: new_keys.clone(),
             metrics: metrics.clone(),
         };
-        let (is_unfit, unfit) = oneshot::channel();
-        let redriver = redrive_for_ever(inbox.clone(), new_keys, settings.callback.limits.answer);
-        let then = begin(store_is_there, redriver);
+        let then = begin(there.clone(), &inbox, new_keys, settings.callback.limits.answer);
         let helpers = vec![
             tokio::spawn(prepare(preparation(&settings, &memory, &clock), is_unfit, then)),
             tokio::spawn(measure(memory, clock, metrics.clone(), there.clone())),
@@ -149,6 +153,7 @@ impl Service {
             batch: worker,
             workers,
             gaps,
+            probed: probe.map(|probe| probe.probed()),
             unfit,
             store_is_there: there,
             stop,
@@ -169,6 +174,11 @@ impl Service {
     /// The watch over gaps, for who runs the service in process.
     pub fn gaps(&self) -> &Arc<Gaps> {
         &self.gaps
+    }
+
+    /// How the last probe of our own public name ended, and each one from now on; `None` if nothing probes.
+    pub fn probed(&self) -> Option<watch::Receiver<Option<Probed>>> {
+        self.probed.clone()
     }
 
     /// Returns once the store is prepared: what comes from then on is recorded, and told to every destination.
@@ -226,7 +236,7 @@ impl Service {
 pub fn inbox(settings: &Settings, store: SharedStore, clock: Arc<dyn Clock>) -> anyhow::Result<Inbox> {
     let keys = Arc::new(Keys::load(settings.keys.clone())?);
     let (batch, _worker) = Batch::start(store.clone(), bounds(settings), clock.clone(), Metrics::new());
-    Ok(inbox_over(settings, &keys, &store, batch, &clock))
+    Ok(inbox_over(settings, &keys, &store, batch, None, &clock))
 }
 
 fn inbox_over(
@@ -234,8 +244,13 @@ fn inbox_over(
     keys: &Arc<Keys>,
     store: &SharedStore,
     batch: Batch,
+    begun: Option<&CancellationToken>,
     clock: &Arc<dyn Clock>,
 ) -> Inbox {
+    let batch = match begun {
+        Some(begun) => batch.not_before(begun.clone()),
+        None => batch,
+    };
     let (rules, ids) = (reading(settings), new_id);
     let inbox = Inbox::new(keys.clone(), store.clone(), batch, rules, clock.clone(), ids);
     inbox.heeding(overhear::manner(settings))
@@ -268,10 +283,12 @@ fn callback_router(
     clock: &Arc<dyn Clock>,
     metrics: &Metrics,
     misses: &Misses,
+    readiness: &Arc<Readiness>,
 ) -> Router {
     let settings = settings.callback.clone();
     let callback = Callback::new(inbox.clone(), settings, clock.clone(), metrics.clone());
-    callback.with_misses(misses.clone()).router()
+    let callback = callback.with_misses(misses.clone());
+    callback.with_readiness(readiness.clone()).router()
 }
 
 fn security(tls: Option<&Arc<ServerTls>>) -> Security {
@@ -284,12 +301,13 @@ fn admin_router(
     memory: &Arc<Memory>,
     clock: &Arc<dyn Clock>,
     metrics: &Metrics,
-    [store_is_there, stopping]: [&CancellationToken; 2],
+    readiness: Arc<Readiness>,
+    stopping: &CancellationToken,
 ) -> Router {
     let settings = &house.settings;
     let state = AdminState {
         store: memory.clone(),
-        readiness: Arc::default(),
+        readiness,
         outbox: memory.clone(),
         desk: memory.clone(),
         art: services.art(memory, clock),
@@ -304,7 +322,6 @@ fn admin_router(
         limits: settings.callback.limits,
         clock: clock.clone(),
         metrics: metrics.clone(),
-        store_is_there: store_is_there.clone(),
         stopping: stopping.clone(),
         tokenex: services.served(settings, memory, clock, metrics, stopping),
     };

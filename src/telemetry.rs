@@ -89,6 +89,10 @@ struct Inner {
     reconciled: Family<Outcome, Counter>,
     reconcile_ended: Gauge,
     admin_requests: Family<Outcome, Counter>,
+    probes: Family<Outcome, Counter>,
+    probe_seconds: Histogram,
+    probe_reached: Gauge,
+    probes_answered: Family<Outcome, Counter>,
     history: History,
 }
 
@@ -122,46 +126,15 @@ impl Metrics {
             reconciled: Family::default(),
             reconcile_ended: Gauge::default(),
             admin_requests: Family::default(),
+            probes: Family::default(),
+            probe_seconds: seconds(),
+            probe_reached: Gauge::default(),
+            probes_answered: Family::default(),
             history: History::default(),
         };
-        let r = &mut inner.registry;
-        let text = "Handshakes by outcome: accepted, or why refused";
-        r.register("handshakes", text, inner.handshakes.clone());
-        r.register("connections", "Open connections at the door", inner.connections.clone());
-        r.register("notifications", "Requests by outcome", inner.notifications.clone());
-        r.register(
-            "statements",
-            "Statements about tokens by verdict",
-            inner.statements.clone(),
-        );
-        r.register(
-            "answer_seconds",
-            "From a complete body to its answer",
-            inner.answer_seconds.clone(),
-        );
-        r.register("batch_size", "Notifications in one commit", inner.batch_size.clone());
-        r.register("store_seconds", "Duration of one commit", inner.store_seconds.clone());
-        r.register(
-            "quarantine_open",
-            "Open entries in quarantine",
-            inner.quarantine_open.clone(),
-        );
-        r.register(
-            "last_notification_timestamp_seconds",
-            "When the last notification was recorded",
-            inner.last_notification.clone(),
-        );
-        r.register(
-            "expires_timestamp_seconds",
-            "When a certificate or CRL of ours expires",
-            inner.expires.clone(),
-        );
-        r.register(
-            "reloads",
-            "Reloads of certificates, CRLs and keys by outcome",
-            inner.reloads.clone(),
-        );
+        inner.register_receiving();
         inner.register_deliveries();
+        inner.register_probes();
         Metrics(Arc::new(inner))
     }
 
@@ -296,6 +269,20 @@ impl Metrics {
         self.0.admin_requests.get_or_create(&Outcome { outcome }).inc();
     }
 
+    /// A probe of ours ended: `reached`, or why not.
+    pub fn probe(&self, outcome: &'static str, took: Duration, now_unix: i64) {
+        self.0.probes.get_or_create(&Outcome { outcome }).inc();
+        if outcome == "reached" {
+            self.0.probe_seconds.observe(took.as_secs_f64());
+            self.0.probe_reached.set(now_unix);
+        }
+    }
+
+    /// What a probe asked was `answered`, or it was told that we are `unavailable`, or it was `refused`.
+    pub fn probe_answered(&self, outcome: &'static str) {
+        self.0.probes_answered.get_or_create(&Outcome { outcome }).inc();
+    }
+
     /// Gives what was counted since the last call to the minute of now.
     pub fn sample(&self, now_unix: i64) {
         self.0.history.sample(now_unix);
@@ -334,6 +321,46 @@ fn to(destination: &str) -> To {
 }
 
 impl Inner {
+    fn register_receiving(&mut self) {
+        let r = &mut self.registry;
+        let text = "Handshakes by outcome: accepted, or why refused";
+        r.register("handshakes", text, self.handshakes.clone());
+        r.register("connections", "Open connections at the door", self.connections.clone());
+        r.register("notifications", "Requests by outcome", self.notifications.clone());
+        r.register(
+            "statements",
+            "Statements about tokens by verdict",
+            self.statements.clone(),
+        );
+        r.register(
+            "answer_seconds",
+            "From a complete body to its answer",
+            self.answer_seconds.clone(),
+        );
+        r.register("batch_size", "Notifications in one commit", self.batch_size.clone());
+        r.register("store_seconds", "Duration of one commit", self.store_seconds.clone());
+        r.register(
+            "quarantine_open",
+            "Open entries in quarantine",
+            self.quarantine_open.clone(),
+        );
+        r.register(
+            "last_notification_timestamp_seconds",
+            "When the last notification was recorded",
+            self.last_notification.clone(),
+        );
+        r.register(
+            "expires_timestamp_seconds",
+            "When a certificate or CRL of ours expires",
+            self.expires.clone(),
+        );
+        r.register(
+            "reloads",
+            "Reloads of certificates, CRLs and keys by outcome",
+            self.reloads.clone(),
+        );
+    }
+
     fn register_deliveries(&mut self) {
         let r = &mut self.registry;
         let text = "Attempts by destination and outcome: delivered, or why not";
@@ -362,6 +389,20 @@ impl Inner {
         r.register("tokenex_callbacks", text, self.tokenex_callbacks.clone());
         let text = "Requests under /v1 by outcome: admitted, or why not; tokenex_… of the TokenEx contract";
         r.register("admin_requests", text, self.admin_requests.clone());
+    }
+}
+
+impl Inner {
+    fn register_probes(&mut self) {
+        let r = &mut self.registry;
+        let text = "Probes of our own public name by outcome: reached, or why not";
+        r.register("probes", text, self.probes.clone());
+        let text = "From resolving the public name to the probe's answer";
+        r.register("probe_seconds", text, self.probe_seconds.clone());
+        let text = "When a probe last came through our public name to a receiver that keeps";
+        r.register("probe_last_success_timestamp_seconds", text, self.probe_reached.clone());
+        let text = "What probes asked at the door: answered, unavailable, refused";
+        r.register("probes_answered", text, self.probes_answered.clone());
     }
 }
 

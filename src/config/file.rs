@@ -3,6 +3,7 @@
 //! Nothing is checked here but the kinds of values; [`super::resolve`] does that. There is no `Debug`: it holds secrets.
 
 pub(super) mod lifecycle;
+pub(super) mod probe;
 
 use serde::Deserialize;
 
@@ -13,6 +14,7 @@ use crate::domain::masked::Secret;
 #[serde(default, deny_unknown_fields)]
 pub(super) struct File {
     pub(super) callback: Callback,
+    pub(super) probe: probe::Probe,
     pub(super) keys: Vec<Key>,
     pub(super) envelope: Envelope,
     pub(super) store: Store,
@@ -36,6 +38,7 @@ pub(super) struct Callback {
     pub(super) proxy_protocol_from: Vec<String>,
     pub(super) tls: Tls,
     pub(super) forwarded: Option<Forwarded>,
+    pub(super) probe: Option<Peer>,
     pub(super) limits: Limits,
 }
 
@@ -50,6 +53,7 @@ impl Default for Callback {
             proxy_protocol_from: Vec::new(),
             tls: Tls::default(),
             forwarded: None,
+            probe: None,
             limits: Limits::default(),
         }
     }

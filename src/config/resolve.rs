@@ -8,6 +8,7 @@ mod door;
 mod lifecycle;
 mod outward;
 mod overhear;
+mod probe;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -28,8 +29,10 @@ pub(super) struct Resolver<'a> {
 
 /// The settings that the file means.
 pub(super) fn settings(file: file::File, at: &Resolver<'_>) -> Result<settings::Settings, Error> {
+    let callback = callback::callback(file.callback, at)?;
     let settings = settings::Settings {
-        callback: callback::callback(file.callback, at)?,
+        probe: probe::probe(&file.probe, &callback, at)?,
+        callback,
         keys: keys(file.keys, at)?,
         envelope: settings::Envelope {
             try_all: file.envelope.unknown_fingerprint == file::UnknownFingerprint::TryAll,

@@ -22,6 +22,8 @@ use crate::domain::topic::TopicTemplate;
 pub struct Settings {
     /// The public door.
     pub callback: Callback,
+    /// Our own call at it, if there is to be one.
+    pub probe: Option<Probe>,
     /// The decryption keys, oldest first: the last one is the newest.
     pub keys: Vec<KeyFile>,
     /// How sealed bodies are opened.
@@ -51,6 +53,8 @@ pub struct Callback {
     pub listen: SocketAddr,
     /// Goes before `/digitization/static/1/0/notifyTokenUpdated`; empty, or starts with `/` and does not end with one.
     pub context_root: String,
+    /// Where a probe asks: the context root and `/probe`.
+    pub probe_path: String,
     /// `responseHost` of our answers.
     pub response_host: String,
     /// Whether bodies must come sealed.
@@ -87,6 +91,8 @@ pub struct Tls {
     pub private_key: PathBuf,
     /// Whose client certificates are admitted. `client_roots`/`client_names`/`client_pins` are the first entry; at least one.
     pub peers: Vec<PeerRule>,
+    /// Whose client certificates are admitted as probes, which reach the probe's path alone.
+    pub probe: Option<PeerRule>,
     /// PEM or DER certificate revocation lists.
     pub crls: Vec<PathBuf>,
     /// Refuse a certificate whose CRL is past its `nextUpdate`.
@@ -144,6 +150,17 @@ pub enum ForwardedProof {
         /// The secret.
         secret: Secret,
     },
+}
+
+/// `[probe]`: we call ourselves, by our public name.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// The whole URL: the public name, the context root, `/probe`.
+    pub url: String,
+    /// How often.
+    pub every: Duration,
+    /// How it goes out; always with a client certificate.
+    pub egress: Egress,
 }
 
 /// Bounds and deadlines of the door.

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use bytes::Bytes;
 
@@ -20,6 +21,7 @@ use crate::config::settings;
 use crate::domain::missed::Missed;
 use crate::domain::peer::Peer;
 use crate::http::body::{Collected, Room, collect};
+use crate::http::health::Readiness;
 use crate::inbox::{Arrival, Inbox, Receipt, Refusal, STORE_REFUSED};
 use crate::mdes::Reason;
 use crate::mdes::answer::{self, Answer};
@@ -79,6 +81,8 @@ pub struct Callback {
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     misses: Misses,
+    /// `None`: probes are told that we are not ready.
+    readiness: Option<Arc<Readiness>>,
 }
 
 impl Callback {
@@ -93,6 +97,7 @@ impl Callback {
             clock,
             metrics,
             misses: Misses::default(),
+            readiness: None,
         }
     }
 
@@ -100,6 +105,13 @@ impl Callback {
     #[must_use]
     pub fn with_misses(mut self, misses: Misses) -> Self {
         self.misses = misses;
+        self
+    }
+
+    /// Probes are told whether a notification would be kept now.
+    #[must_use]
+    pub fn with_readiness(mut self, readiness: Arc<Readiness>) -> Self {
+        self.readiness = Some(readiness);
         self
     }
 
@@ -123,6 +135,30 @@ impl Callback {
             () if !is_json(headers) => Some(Fault::UnsupportedMediaType),
             () => None,
         }
+    }
+
+    /// A probe may ask whether the door is open: 204, or 503 if nothing would be kept now, both without a body. Nothing else
+    /// that it sends is read, kept or counted among the notifications.
+    async fn probed(&self, peer: &Peer, head: &Parts) -> Response {
+        let (outcome, answer) = match () {
+            () if head.method != Method::GET || head.uri.path() != self.settings.probe_path => {
+                let (probe, address) = (&peer.name, peer.address);
+                tracing::warn!(probe, %address, method = %head.method, "a probe asked for what it may not have");
+                ("refused", respond(answer::forbidden(&self.settings.response_host)))
+            }
+            () if self.would_keep().await => ("answered", StatusCode::NO_CONTENT.into_response()),
+            () => ("unavailable", StatusCode::SERVICE_UNAVAILABLE.into_response()),
+        };
+        self.metrics.probe_answered(outcome);
+        answer
+    }
+
+    async fn would_keep(&self) -> bool {
+        let Some(readiness) = &self.readiness else {
+            return false;
+        };
+        let asked = tokio::time::timeout(self.settings.limits.answer, readiness.now()).await;
+        matches!(asked, Ok(Ok(())))
     }
 
     async fn receive(&self, arrival: Arrival) -> (Said, Answer) {
@@ -201,8 +237,10 @@ async fn notify(
 ) -> Response {
     let (head, body) = request.into_parts();
     let host = &callback.settings.response_host;
-    let Caller(Ok(peer)) = caller else {
-        return respond(answer::forbidden(host)); // the door has logged and counted it
+    let peer = match caller {
+        Caller::Sender(peer) => peer,
+        Caller::Probe(peer) => return callback.probed(&peer, &head).await,
+        Caller::Refused(_) => return respond(answer::forbidden(host)), // the door has logged and counted it
     };
     let announced = head
         .headers

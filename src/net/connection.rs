@@ -97,6 +97,16 @@ pub(super) struct Guest {
     pub(super) admitted: Option<Admitted>,
 }
 
+impl Guest {
+    /// What the metrics call its entry: who looks whether callers come must not count our own.
+    pub(super) fn word(&self) -> &'static str {
+        match &self.admitted {
+            Some(admitted) if admitted.identity.is_probe => "accepted_probe",
+            _ => "accepted",
+        }
+    }
+}
+
 /// A certificate that was admitted, kept to be judged again when the rules change.
 pub(super) struct Admitted {
     pub(super) identity: Identity,
@@ -130,13 +140,16 @@ impl Visit {
         let Some(settings) = door.forwarded() else {
             // Without `forwarded` no handshake succeeds without a certificate.
             let identity = self.guest.admitted.as_ref().map(|admitted| &admitted.identity);
-            return Caller(identity.map(|i| i.at(address)).ok_or(Refused::NoCertificate));
+            return identity.map_or(Caller::Refused(Refused::NoCertificate), |identity| identity.at(address));
         };
         let judged = forwarded::judge(request.headers_mut(), settings, &door.current().callers, door.now());
-        Caller(judged.map(|identity| identity.at(address)).map_err(|refusal| {
-            self.doorway.refusals.note(&refusal, address);
-            refusal.reason
-        }))
+        match judged {
+            Ok(identity) => identity.at(address),
+            Err(refusal) => {
+                self.doorway.refusals.note(&refusal, address);
+                Caller::Refused(refusal.reason)
+            }
+        }
     }
 
     /// Returns once a reload brought rules that do not admit this guest; never, if no certificate was asked for.

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use super::act::Services;
 use super::changes::Changes;
 use super::notify::Supervisor;
+use super::probe::Prober;
 use crate::config::settings::KeyFile;
 use crate::delivery::Destination;
 use crate::keys::Keys;
@@ -29,6 +30,8 @@ pub(super) struct Reloadable {
     pub admin: Option<Arc<ServerTls>>,
     /// Of the listener for TokenEx's own notifications.
     pub ear: Option<Arc<ServerTls>>,
+    /// Our own probe's certificate.
+    pub probe: Option<Arc<Prober>>,
     pub keys: Arc<Keys>,
     pub destinations: Vec<(String, Arc<dyn Destination>)>,
     pub services: Services,
@@ -67,6 +70,7 @@ impl Reloadable {
             .files()
             .into_iter()
             .chain(admin)
+            .chain(self.probe.iter().flat_map(|probe| probe.client().files()))
             .chain(self.keys.files())
             .chain(
                 self.destinations
@@ -86,6 +90,9 @@ impl Reloadable {
         }
         if let Some(ear) = &self.ear {
             self.tell("tokenex_callbacks", ear.reload().map_err(Into::into));
+        }
+        if let Some(probe) = &self.probe {
+            self.tell("probe", probe.client().reload().map_err(Into::into));
         }
         for (name, destination) in &self.destinations {
             if !destination.files().is_empty() {
@@ -129,7 +136,8 @@ impl Reloadable {
             .destinations
             .iter()
             .flat_map(|(_, destination)| destination.expiries());
-        for (file, at) in self.door.expiries().into_iter().chain(admin).chain(shown) {
+        let probe = self.probe.iter().flat_map(|probe| probe.client().expiries());
+        for (file, at) in self.door.expiries().into_iter().chain(admin).chain(shown).chain(probe) {
             self.metrics.expires(&file, at.unix_timestamp());
         }
     }

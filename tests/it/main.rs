@@ -23,6 +23,7 @@ mod mdes_client;
 #[cfg(feature = "nats")]
 mod nats;
 mod operator;
+mod probe;
 mod program;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;

@@ -96,7 +96,7 @@ impl House {
     }
 
     pub fn sends(&self, body: Bytes) -> Asked {
-        let request = Request::post(PATH).extension(Caller(Ok(scene::peer())));
+        let request = Request::post(PATH).extension(Caller::Sender(scene::peer()));
         let request = request.body(Body::from(body)).expect("a request");
         let answer = self.router.clone().oneshot(request);
         Box::pin(async {
