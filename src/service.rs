@@ -6,6 +6,7 @@
 mod act;
 mod changes;
 mod deliver;
+mod export;
 pub mod gaps;
 mod house;
 mod notify;
@@ -45,6 +46,7 @@ use crate::net::tls::{DoorTls, ServerTls};
 use crate::store::{self, Memory, SharedOutbox, SharedStore};
 use crate::telemetry::{Metrics, Misses};
 use act::{Services, With};
+use export::{Exporter, Exporting};
 use gaps::Gaps;
 use house::Assembled;
 use overhear::Ear;
@@ -80,6 +82,7 @@ pub struct Service {
     workers: JoinSet<()>,
     gaps: Arc<Gaps>,
     probed: Option<watch::Receiver<Option<Probed>>>,
+    exporting: Option<Exporting>,
     unfit: oneshot::Receiver<anyhow::Error>,
     /// Cancelled once the store is there: what needs it begins then, and not at its next look.
     store_is_there: CancellationToken,
@@ -91,7 +94,7 @@ impl Service {
     /// Assembles everything and opens the doors. What the operator wrote wrong is an error here;
     /// a database that is away is not.
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>, reread: Reread) -> anyhow::Result<Self> {
-        let (metrics, misses) = (Metrics::new(), Misses::default());
+        let ((metrics, exporter), misses) = (export::open(settings.traces.as_ref(), &clock)?, Misses::default());
         let keys = Arc::new(Keys::load(settings.keys.clone())?);
         let (door, admin_tls) = (door_tls(&settings, &clock)?, admin_tls(&settings, &clock)?);
         let (listener, admin_listener) = listeners(&settings, &clock, &metrics, &misses)?;
@@ -154,6 +157,7 @@ impl Service {
             workers,
             gaps,
             probed: probe.map(|probe| probe.probed()),
+            exporting: exporter.map(Exporter::start),
             unfit,
             store_is_there: there,
             stop,
@@ -227,6 +231,9 @@ impl Service {
         }
         if timeout(left(), self.store.close()).await.is_err() {
             tracing::warn!("the store did not close in time");
+        }
+        if let Some(exporting) = self.exporting {
+            exporting.close().await;
         }
         tracing::info!("stopped");
     }

@@ -1,4 +1,4 @@
-//! Logs and metrics. Every metric's name stands in [`Metrics::new`], and nowhere else.
+//! Logs, metrics, traces. Every metric's name stands in [`Metrics::new`], and nowhere else.
 //!
 //! No label is unbounded: each value is a word from this program, never one that a stranger chose.
 
@@ -6,6 +6,7 @@ mod flood;
 mod history;
 mod logs;
 mod misses;
+pub mod traces;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,12 +18,14 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use tokio::sync::mpsc;
 
 pub use self::flood::Flood;
 use self::history::History;
 pub use self::history::Minute;
 pub use self::logs::init_logs;
 pub use self::misses::{Gathered, Misses, Taken};
+use self::traces::{Span, Traces};
 use crate::domain::missed::Missed;
 use crate::domain::pace::Breaker;
 
@@ -93,12 +96,30 @@ struct Inner {
     probe_seconds: Histogram,
     probe_reached: Gauge,
     probes_answered: Family<Outcome, Counter>,
+    spans: Family<Outcome, Counter>,
+    traces: Traces,
     history: History,
 }
 
 impl Metrics {
-    /// All at zero.
+    /// All at zero, and no traces.
     pub fn new() -> Self {
+        Metrics::beside(Traces::default(), Family::default())
+    }
+
+    /// All at zero, and one trace in so many; the other end gives its spans to the collector.
+    pub fn tracing(one_in: u64) -> (Self, mpsc::Receiver<Span>) {
+        let spans = Family::default();
+        let (traces, waiting) = Traces::one_in(one_in, spans.clone());
+        (Metrics::beside(traces, spans), waiting)
+    }
+
+    /// Where spans go.
+    pub fn traces(&self) -> &Traces {
+        &self.0.traces
+    }
+
+    fn beside(traces: Traces, spans: Family<Outcome, Counter>) -> Self {
         let seconds = || Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0]);
         let mut inner = Inner {
             registry: Registry::with_prefix("mdes_receiver"),
@@ -130,11 +151,13 @@ impl Metrics {
             probe_seconds: seconds(),
             probe_reached: Gauge::default(),
             probes_answered: Family::default(),
+            spans,
+            traces,
             history: History::default(),
         };
         inner.register_receiving();
         inner.register_deliveries();
-        inner.register_probes();
+        inner.register_probes_and_spans();
         Metrics(Arc::new(inner))
     }
 
@@ -393,7 +416,7 @@ impl Inner {
 }
 
 impl Inner {
-    fn register_probes(&mut self) {
+    fn register_probes_and_spans(&mut self) {
         let r = &mut self.registry;
         let text = "Probes of our own public name by outcome: reached, or why not";
         r.register("probes", text, self.probes.clone());
@@ -403,6 +426,8 @@ impl Inner {
         r.register("probe_last_success_timestamp_seconds", text, self.probe_reached.clone());
         let text = "What probes asked at the door: answered, unavailable, refused";
         r.register("probes_answered", text, self.probes_answered.clone());
+        let text = "Spans of traces: exported, dropped for want of room, or refused by the collector";
+        r.register("spans", text, self.spans.clone());
     }
 }
 

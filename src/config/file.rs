@@ -4,6 +4,7 @@
 
 pub(super) mod lifecycle;
 pub(super) mod probe;
+pub(super) mod traces;
 
 use serde::Deserialize;
 
@@ -25,6 +26,7 @@ pub(super) struct File {
     pub(super) lifecycle: lifecycle::Lifecycle,
     pub(super) tokenex_callbacks: TokenExCallbacks,
     pub(super) log: Log,
+    pub(super) traces: traces::Traces,
 }
 
 #[derive(Deserialize)]

@@ -9,6 +9,7 @@ mod lifecycle;
 mod outward;
 mod overhear;
 mod probe;
+mod traces;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,7 @@ pub(super) fn settings(file: file::File, at: &Resolver<'_>) -> Result<settings::
         lifecycle: lifecycle::lifecycle(file.lifecycle, at)?,
         tokenex_callbacks: overhear::callbacks(file.tokenex_callbacks, at)?,
         log: log(file.log, at)?,
+        traces: traces::traces(&file.traces, at)?,
     };
     agree(&settings, at)?;
     Ok(settings)

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 
 use crate::domain::command::{Action, Service};
@@ -44,6 +45,8 @@ pub struct Settings {
     pub tokenex_callbacks: Option<TokenExCallbacks>,
     /// What is logged, and how.
     pub log: Log,
+    /// Where spans go, if anywhere.
+    pub traces: Option<Traces>,
 }
 
 /// `[callback]`: the public door.
@@ -160,6 +163,21 @@ pub struct Probe {
     /// How often.
     pub every: Duration,
     /// How it goes out; always with a client certificate.
+    pub egress: Egress,
+}
+
+/// `[traces]`: spans go to a collector, by OTLP over HTTP.
+#[derive(Clone, Debug)]
+pub struct Traces {
+    /// The whole URL.
+    pub url: Secret,
+    /// Sent with each request; their values are marked as sensitive, and so have no Debug.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// One trace in so many is kept.
+    pub one_in: u64,
+    /// `service.name`.
+    pub service_name: String,
+    /// How it goes out.
     pub egress: Egress,
 }
 

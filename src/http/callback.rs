@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use bytes::Bytes;
+use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::config::settings;
@@ -22,10 +23,11 @@ use crate::domain::missed::Missed;
 use crate::domain::peer::Peer;
 use crate::http::body::{Collected, Room, collect};
 use crate::http::health::Readiness;
+use crate::http::traced::Answered;
 use crate::inbox::{Arrival, Inbox, Receipt, Refusal, STORE_REFUSED};
 use crate::mdes::Reason;
 use crate::mdes::answer::{self, Answer};
-use crate::net::peer::Caller;
+use crate::net::peer::{Caller, Handshake};
 use crate::telemetry::{Metrics, Misses};
 
 /// The path of the call, in every version of the specification from 1.2.7 to 1.3.0 (facts: S1, S7).
@@ -230,11 +232,32 @@ enum Said {
     Unavailable(String),
 }
 
+impl Said {
+    /// The word that metrics, logs and traces use.
+    fn outcome(&self) -> &'static str {
+        match self {
+            Said::Received(receipt) if receipt.repeat => "repeat",
+            Said::Received(_) => "recorded",
+            Said::Refused { reason, .. } => reason,
+            Said::Unavailable(_) => "unavailable",
+        }
+    }
+
+    /// Of a repeat, the id of the first.
+    fn first(&self) -> Option<Uuid> {
+        match self {
+            Said::Received(receipt) if receipt.repeat => Some(receipt.id.0),
+            _ => None,
+        }
+    }
+}
+
 async fn notify(
     State(callback): State<Arc<Callback>>,
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
+    let came_at = Instant::now();
     let (head, body) = request.into_parts();
     let host = &callback.settings.response_host;
     let peer = match caller {
@@ -263,14 +286,31 @@ async fn notify(
             Err(why) => (Said::Unavailable(why.to_owned()), unavailable(host)),
         }
     };
-    let (said, answer) = tokio::time::timeout(callback.settings.limits.answer, work)
-        .await
-        .unwrap_or_else(|_| (Said::Unavailable("no commit in time".to_owned()), unavailable(host)));
+    let work = tokio::time::timeout(callback.settings.limits.answer, work);
+    let (done, seen) = callback.metrics.traces().witness(work).await;
+    let (said, answer) =
+        done.unwrap_or_else(|_| (Said::Unavailable("no commit in time".to_owned()), unavailable(host)));
     if let Said::Unavailable(_) = said {
         let misses = &callback.misses;
         misses.note(Missed::Unavailable, &peer.name, "unavailable", received_at);
     }
     tell(&callback.metrics, &said, &peer, &answer, started);
+    let answered = Answered {
+        handshake: head.extensions.get::<Handshake>().copied(),
+        came: came_at,
+        whole: started,
+        seen,
+        peer: &peer.name,
+        path: if head.uri.path() == callback.path {
+            &callback.path
+        } else {
+            "-"
+        },
+        outcome: said.outcome(),
+        status: answer.status,
+        first: said.first(),
+    };
+    answered.trace(callback.metrics.traces(), callback.clock.now());
     respond(answer)
 }
 
@@ -295,7 +335,7 @@ fn tell(metrics: &Metrics, said: &Said, peer: &Peer, answer: &Answer, started: I
     let (peer, address, status) = (&peer.name, peer.address, answer.status);
     match said {
         Said::Received(receipt) => {
-            let outcome = if receipt.repeat { "repeat" } else { "recorded" };
+            let outcome = said.outcome();
             metrics.notification(outcome, took);
             for outcome in &receipt.outcomes {
                 metrics.statement(outcome.verdict.as_str());

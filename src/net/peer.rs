@@ -4,6 +4,7 @@
 //! none. They are compared whole; nothing here looks at what a request says.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -29,6 +30,15 @@ pub enum Caller {
 /// through any door of ours bears one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address(pub SocketAddr);
+
+/// How a connection came in, for the trace of its first request, which bears one if traces are on.
+#[derive(Clone, Copy, Debug)]
+pub struct Handshake {
+    /// When it was accepted.
+    pub began: Instant,
+    /// When it was let in.
+    pub ended: Instant,
+}
 
 /// What a certificate proved.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -32,5 +32,6 @@ mod simulator;
 mod store;
 mod tokenex;
 mod tokenex_callbacks;
+mod traces;
 mod walk;
 mod world;

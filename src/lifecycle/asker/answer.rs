@@ -10,6 +10,7 @@ use crate::domain::id::{Namespace, NotificationId};
 use crate::domain::notification::TOKEN_REFERENCE_ID;
 use crate::domain::question::{Finding, agrees, answers_for};
 use crate::domain::token::{Token, Verdict};
+use crate::lifecycle::traced;
 use crate::lifecycle::{Learned, Looked, Taken, TokenService, Trouble};
 
 /// A service's client has a deadline of its own; this one is for the lease's sake.
@@ -110,9 +111,13 @@ impl Enquiry {
             reconciles: purpose == Purpose::Reconcile,
             received_at: self.clock.now(),
         };
+        let from = std::time::Instant::now();
         let learned = timeout(LEARN_MAX, self.listener.learn(learned)).await;
         match learned.unwrap_or_else(|_| Err("not in time".to_owned())) {
             Ok(taken) => {
+                let (traces, now) = (self.metrics.traces(), self.clock.now());
+                let new = taken.verdict.map(|_| taken.notification);
+                new.inspect(|id| traced::learned(*id, None, from, traces, now));
                 let (finding, why) = made_of(&taken, held, &seen, is_same);
                 Answer {
                     taken: Some(taken),

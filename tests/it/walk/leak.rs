@@ -56,7 +56,7 @@ impl Logged {
 }
 
 /// A text as it may be hidden: as it is, in hex, in base64 at any offset.
-fn disguises(secret: &[u8]) -> Vec<String> {
+pub fn disguises(secret: &[u8]) -> Vec<String> {
     let mut disguises = vec![String::from_utf8_lossy(secret).into_owned(), hex::encode(secret)];
     disguises.extend((0..3).map(|offset| base64_core(secret, offset)));
     disguises
@@ -75,7 +75,7 @@ fn base64_core(secret: &[u8], offset: usize) -> String {
 }
 
 /// A run of 16 digits or more that begins as the simulator's card numbers do: shorter ones stand in ciphertext by chance.
-fn card_number_in(text: &str) -> Option<&str> {
+pub fn card_number_in(text: &str) -> Option<&str> {
     text.match_indices("520473")
         .map(|(at, _)| &text[at..])
         .find_map(|rest| {
@@ -85,7 +85,7 @@ fn card_number_in(text: &str) -> Option<&str> {
 }
 
 /// The lines of a private key's PEM.
-fn key_lines(pem: &[u8]) -> Vec<String> {
+pub fn key_lines(pem: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(pem);
     let lines: Vec<String> = text
         .lines()
