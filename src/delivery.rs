@@ -13,6 +13,7 @@ pub mod nats;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
 pub mod signature;
+mod traced;
 pub mod webhook;
 mod worker;
 
@@ -32,6 +33,7 @@ use crate::domain::event::EventType;
 use crate::domain::id::{EventId, NotificationId, TokenReference};
 use crate::domain::masked::{Secret, without_written_numbers};
 use crate::net::egress::Expiries;
+use crate::telemetry::traces::Place;
 use webhook::Webhook;
 
 /// Where events go: one file for each kind below.
@@ -127,6 +129,8 @@ pub struct Outgoing {
     pub now: OffsetDateTime,
     /// The body, JSON.
     pub body: Bytes,
+    /// The trace that it belongs to, if one is kept: for who is told over HTTP.
+    pub trace: Option<Place>,
 }
 
 /// How an attempt ended. The texts are cut and masked by [`shown`], and may be kept.

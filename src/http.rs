@@ -7,3 +7,4 @@ mod console;
 pub mod health;
 pub mod tokenex;
 pub mod tokenex_callbacks;
+mod traced;

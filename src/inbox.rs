@@ -28,6 +28,7 @@ use crate::domain::token::Manner;
 use crate::keys::Keys;
 use crate::mdes::{self, Read, Reading, Reason, Resting, Unreadable};
 use crate::store::{self, NewQuarantine, Outcome, Recorded, Recording, SealedBy, SharedStore};
+use crate::telemetry::traces;
 use batch::{Batch, Unrecorded};
 use overhear::Floods;
 
@@ -174,6 +175,7 @@ impl Inbox {
             ..self.recording(&arrival, read)
         };
         let (request_id, id) = (recording.request_id.clone(), recording.id);
+        traces::about(id.0);
         match self.batch.record(recording).await {
             Ok(Recorded::New { id, outcomes }) => Ok(Receipt {
                 id,
@@ -265,8 +267,9 @@ impl Inbox {
     /// After `Ok` it is on disk; a crash before leaves nothing, and no answer has left either.
     async fn quarantine(&self, entry: NewQuarantine) -> Result<QuarantineId, Refusal> {
         let id = entry.id;
+        traces::about(id.0);
         let _turn = self.aside.acquire().await.expect("nobody closes it");
-        match self.store.quarantine(&entry).await {
+        match traces::during("set aside", self.store.quarantine(&entry)).await {
             Ok(()) => Ok(id),
             Err(error) => {
                 tracing::warn!(%error, "cannot keep a body in quarantine");

@@ -20,7 +20,7 @@
 //! | [`service`] | assembles, reloads, stops | |
 //! | [`simulator`] | the other side of the street: plays Mastercard | use [`mdes`] or [`keys`] |
 //! | [`config`] | what an operator writes, resolved and checked | |
-//! | [`telemetry`], [`clock`] | logs and metrics; the only reader of time | |
+//! | [`telemetry`], [`clock`] | logs, metrics, traces; the only reader of time | |
 //! | [`cli`] | one file per subcommand | |
 //!
 //! The arrows (`tests/it/arrows.rs` holds them):

@@ -11,6 +11,7 @@ pub mod desk;
 pub mod ordering;
 pub mod reconcile;
 pub mod throttle;
+mod traced;
 
 use std::fmt;
 

@@ -26,6 +26,7 @@ use crate::config::settings;
 use crate::domain::masked::Secret;
 use crate::domain::notification::{Notification, Statement};
 use crate::keys::{DecryptionKey, KeyRing};
+use crate::telemetry::traces;
 use envelope::{Arrived, Content};
 use message::Plaintext;
 use reason::Fault;
@@ -95,8 +96,11 @@ pub fn read(body: &[u8], ring: &KeyRing, rules: &Reading, received_at: OffsetDat
     let Arrived { head, content } = Arrived::read(body, rules);
     let resting = head.resting(body, ring);
     let told = content
-        .and_then(|content| plaintext(content, ring, ring.newest(), rules))
-        .and_then(|(plaintext, key)| Ok((message::notification(plaintext, key, rules, received_at)?, key)));
+        .and_then(|content| traces::within("open", || plaintext(content, ring, ring.newest(), rules)))
+        .and_then(|(plaintext, key)| {
+            let read = || message::notification(plaintext, key, rules, received_at);
+            Ok((traces::within("read", read)?, key))
+        });
     let (mut notification, opener) = match told {
         Ok(told) => told,
         Err(fault) => return Err(unreadable(fault, head.request_id, resting, ring)),

@@ -6,10 +6,12 @@
 mod act;
 mod changes;
 mod deliver;
+mod export;
 pub mod gaps;
 mod house;
 mod notify;
 mod overhear;
+mod probe;
 mod reload;
 mod retention;
 mod upkeep;
@@ -21,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use axum::Router;
+use tokio::sync::watch::Receiver;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
@@ -34,6 +37,7 @@ use crate::http::admin::{self, AdminState};
 use crate::http::callback::Callback;
 /// What a receiver of ours says of itself, for who finds its port taken.
 pub use crate::http::health::ALIVE;
+use crate::http::health::Readiness;
 use crate::inbox::Inbox;
 use crate::inbox::batch::{Batch, Bounds};
 use crate::keys::Keys;
@@ -45,12 +49,15 @@ use crate::net::tls::{DoorTls, ServerTls};
 use crate::store::{self, Memory, SharedOutbox, SharedStore};
 use crate::telemetry::{Metrics, Misses};
 use act::{Services, With};
+use export::{Exporter, Exporting};
 use gaps::Gaps;
 use house::Assembled;
 use overhear::Ear;
+pub use probe::Probed;
+use probe::Prober;
 use reload::Reloadable;
 pub use reload::Reread;
-use upkeep::{Preparation, begin, prepare, redrive_for_ever};
+use upkeep::{Preparation, begin, prepare};
 use watch::Watch;
 
 /// Bodies that wait for their commit, all together; past it 503.
@@ -79,7 +86,10 @@ pub struct Service {
     workers: JoinSet<()>,
     gaps: Arc<Gaps>,
     watch: Arc<Watch>,
+    probed: Option<Receiver<Option<Probed>>>,
+    exporting: Option<Exporting>,
     unfit: oneshot::Receiver<anyhow::Error>,
+    /// Cancelled once the store is there: what needs it begins then, and not at its next look.
     store_is_there: CancellationToken,
     stop: CancellationToken,
     stop_within: Duration,
@@ -89,7 +99,7 @@ impl Service {
     /// Assembles everything and opens the doors. What the operator wrote wrong is an error here;
     /// a database that is away is not.
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>, reread: Reread) -> anyhow::Result<Self> {
-        let (metrics, misses) = (Metrics::new(), Misses::default());
+        let ((metrics, exporter), misses) = (export::open(settings.traces.as_ref(), &clock)?, Misses::default());
         let keys = Arc::new(Keys::load(settings.keys.clone())?);
         let (door, admin_tls) = (door_tls(&settings, &clock)?, admin_tls(&settings, &clock)?);
         let (listener, admin_listener) = listeners(&settings, &clock, &metrics, &misses)?;
@@ -98,22 +108,21 @@ impl Service {
         let (tokenex_callbacks_address, ear_tls) = ear.as_ref().map(|ear| (ear.address(), ear.tls())).unzip();
         let memory = store::open(&settings.store, clock.clone()).await?;
         let (store, outbox): (SharedStore, SharedOutbox) = (memory.clone(), memory.clone());
-        // The first is cancelled once the store is: what needs it begins then, and not at its next look.
-        let (store_is_there, stop) = (CancellationToken::new(), CancellationToken::new());
-        let there = store_is_there.clone();
+        let (there, stop) = (CancellationToken::new(), CancellationToken::new());
         let (inbox, batch) = taking_in(&settings, &keys, &store, &clock, &metrics, &there);
         let destinations = deliver::destinations(&settings, &clock)?;
-        let callback = callback_router(&settings, &inbox, &clock, &metrics, &misses);
         let services = Services::load(&settings.lifecycle, &clock)?;
+        let readiness = Readiness::new(store.clone(), there.clone(), stop.clone());
+        let callback = callback_router(&settings, &inbox, &clock, &metrics, &misses, &readiness);
         let watch = Watch::new(settings.watch, &memory, &clock, &metrics);
         let house = Assembled::of(&inbox, &keys, &watch, &settings);
-        let admin = admin_router(house, &services, &memory, &clock, &metrics, [&there, &stop]);
+        let admin = admin_router(house, &services, &memory, &clock, &metrics, readiness, &stop);
         let mut doors = vec![
             tokio::spawn(listener.serve(Security::Tls(door.clone()), callback, stop.clone())),
             tokio::spawn(admin_listener.serve(security(admin_tls.as_ref()), admin, stop.clone())),
         ];
         doors.extend(ear.map(|ear| ear.serve(&inbox, &clock, &metrics, &misses, &stop)));
-        let (new_keys, span, (is_unfit, unfit)) = (Arc::new(Notify::new()), [&there, &stop], oneshot::channel());
+        let ((is_unfit, unfit), new_keys, span) = (oneshot::channel(), Arc::new(Notify::new()), [&there, &stop]);
         let mut workers = deliver::start(&settings, &destinations, &inbox, &outbox, &clock, &metrics, span);
         start_workers(
             &with(&settings, &inbox, &memory, &clock, &metrics),
@@ -123,6 +132,7 @@ impl Service {
             &mut workers,
         );
         let gaps = Gaps::new(&settings.lifecycle, &memory, misses, &clock, &metrics).started(span, &mut workers);
+        let probe = Prober::start(settings.probe.as_ref(), &clock, &metrics, &stop, &mut workers)?;
         let reloadable = Reloadable {
             supervisor: Supervisor::from_env(),
             door,
@@ -130,14 +140,14 @@ impl Service {
             services,
             admin: admin_tls,
             ear: ear_tls,
+            probe: probe.clone(),
             keys,
             reread,
             new_keys: new_keys.clone(),
             metrics: metrics.clone(),
             watch: watch.clone(),
         };
-        let redriver = redrive_for_ever(inbox.clone(), new_keys, settings.callback.limits.answer);
-        let then = begin(store_is_there, redriver);
+        let then = begin(there.clone(), &inbox, new_keys, settings.callback.limits.answer);
         let helpers = vec![
             tokio::spawn(prepare(preparation(&settings, &memory, &clock), is_unfit, then)),
             tokio::spawn(async move { outbox.listen().await }),
@@ -158,6 +168,8 @@ impl Service {
             workers,
             gaps,
             watch,
+            probed: probe.map(|probe| probe.probed()),
+            exporting: exporter.map(Exporter::start),
             unfit,
             store_is_there: there,
             stop,
@@ -183,6 +195,11 @@ impl Service {
     /// The watch over what needs a person, for who runs the service in process.
     pub fn watch(&self) -> &Arc<Watch> {
         &self.watch
+    }
+
+    /// How the last probe of our own public name ended, and each one from now on; `None` if nothing probes.
+    pub fn probed(&self) -> Option<Receiver<Option<Probed>>> {
+        self.probed.clone()
     }
 
     /// Returns once the store is prepared: what comes from then on is recorded, and told to every destination.
@@ -232,6 +249,9 @@ impl Service {
         if timeout(left(), self.store.close()).await.is_err() {
             tracing::warn!("the store did not close in time");
         }
+        if let Some(exporting) = self.exporting {
+            exporting.close().await;
+        }
         tracing::info!("stopped");
     }
 }
@@ -239,7 +259,7 @@ impl Service {
 /// An inbox without a door, for who reads again what is in quarantine.
 pub fn inbox(settings: &Settings, store: SharedStore, clock: Arc<dyn Clock>) -> anyhow::Result<Inbox> {
     let keys = Arc::new(Keys::load(settings.keys.clone())?);
-    let (batch, _worker) = Batch::start(store.clone(), bounds(settings), Metrics::new());
+    let (batch, _worker) = Batch::start(store.clone(), bounds(settings), clock.clone(), Metrics::new());
     Ok(inbox_over(settings, &keys, &store, batch, &clock))
 }
 
@@ -252,7 +272,7 @@ fn taking_in(
     metrics: &Metrics,
     store_is_there: &CancellationToken,
 ) -> (Arc<Inbox>, JoinHandle<()>) {
-    let (batch, worker) = Batch::start(store.clone(), bounds(settings), metrics.clone());
+    let (batch, worker) = Batch::start(store.clone(), bounds(settings), clock.clone(), metrics.clone());
     let batch = batch.not_before(store_is_there.clone());
     (Arc::new(inbox_over(settings, keys, store, batch, clock)), worker)
 }
@@ -296,10 +316,12 @@ fn callback_router(
     clock: &Arc<dyn Clock>,
     metrics: &Metrics,
     misses: &Misses,
+    readiness: &Arc<Readiness>,
 ) -> Router {
     let settings = settings.callback.clone();
     let callback = Callback::new(inbox.clone(), settings, clock.clone(), metrics.clone());
-    callback.with_misses(misses.clone()).router()
+    let callback = callback.with_misses(misses.clone());
+    callback.with_readiness(readiness.clone()).router()
 }
 
 fn security(tls: Option<&Arc<ServerTls>>) -> Security {
@@ -312,12 +334,13 @@ fn admin_router(
     memory: &Arc<Memory>,
     clock: &Arc<dyn Clock>,
     metrics: &Metrics,
-    [store_is_there, stopping]: [&CancellationToken; 2],
+    readiness: Arc<Readiness>,
+    stopping: &CancellationToken,
 ) -> Router {
     let settings = &house.settings;
     let state = AdminState {
         store: memory.clone(),
-        readiness: Arc::default(),
+        readiness,
         outbox: memory.clone(),
         desk: memory.clone(),
         art: services.art(memory, clock),
@@ -332,7 +355,6 @@ fn admin_router(
         limits: settings.callback.limits,
         clock: clock.clone(),
         metrics: metrics.clone(),
-        store_is_there: store_is_there.clone(),
         stopping: stopping.clone(),
         tokenex: services.served(settings, memory, clock, metrics, stopping),
     };

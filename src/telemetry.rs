@@ -1,4 +1,4 @@
-//! Logs and metrics. Every metric's name stands in [`Metrics::new`], and nowhere else.
+//! Logs, metrics, traces. Every metric's name stands in [`Metrics::new`], and nowhere else.
 //!
 //! No label is unbounded: each value is a word from this program, never one that a stranger chose.
 
@@ -7,6 +7,7 @@ mod history;
 mod logs;
 mod misses;
 mod reports;
+pub mod traces;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,6 +19,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use tokio::sync::mpsc;
 
 pub use self::flood::Flood;
 use self::history::History;
@@ -25,6 +27,7 @@ pub use self::history::Minute;
 pub use self::logs::init_logs;
 pub use self::misses::{Gathered, Misses, Taken};
 pub use self::reports::Reports;
+use self::traces::{Span, Traces};
 use crate::domain::alarm::{Alarm, Alert};
 use crate::domain::missed::Missed;
 use crate::domain::pace::Breaker;
@@ -108,12 +111,34 @@ struct Inner {
     reconcile_ended: Gauge,
     retention: Family<Of, Counter>,
     admin_requests: Family<Outcome, Counter>,
+    probes: Family<Outcome, Counter>,
+    probe_seconds: Histogram,
+    probe_reached: Gauge,
+    probes_answered: Family<Outcome, Counter>,
+    spans: Family<Outcome, Counter>,
+    traces: Traces,
     history: History,
 }
 
 impl Metrics {
-    /// All at zero.
+    /// All at zero, and no traces.
     pub fn new() -> Self {
+        Metrics::beside(Traces::default(), Family::default())
+    }
+
+    /// All at zero, and one trace in so many; the other end gives its spans to the collector.
+    pub fn tracing(one_in: u64) -> (Self, mpsc::Receiver<Span>) {
+        let spans = Family::default();
+        let (traces, waiting) = Traces::one_in(one_in, spans.clone());
+        (Metrics::beside(traces, spans), waiting)
+    }
+
+    /// Where spans go.
+    pub fn traces(&self) -> &Traces {
+        &self.0.traces
+    }
+
+    fn beside(traces: Traces, spans: Family<Outcome, Counter>) -> Self {
         let seconds = || Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0]);
         let mut inner = Inner {
             registry: Registry::with_prefix("mdes_receiver"),
@@ -145,40 +170,17 @@ impl Metrics {
             reconcile_ended: Gauge::default(),
             retention: Family::default(),
             admin_requests: Family::default(),
+            probes: Family::default(),
+            probe_seconds: seconds(),
+            probe_reached: Gauge::default(),
+            probes_answered: Family::default(),
+            spans,
+            traces,
             history: History::default(),
         };
-        let r = &mut inner.registry;
-        let text = "Handshakes by outcome: accepted, or why refused";
-        r.register("handshakes", text, inner.handshakes.clone());
-        r.register("connections", "Open connections at the door", inner.connections.clone());
-        r.register("notifications", "Requests by outcome", inner.notifications.clone());
-        r.register(
-            "statements",
-            "Statements about tokens by verdict",
-            inner.statements.clone(),
-        );
-        r.register(
-            "answer_seconds",
-            "From a complete body to its answer",
-            inner.answer_seconds.clone(),
-        );
-        r.register("batch_size", "Notifications in one commit", inner.batch_size.clone());
-        r.register("store_seconds", "Duration of one commit", inner.store_seconds.clone());
-        let text = "Open entries in quarantine";
-        r.register("quarantine_open", text, inner.quarantine_open.clone());
-        r.register(
-            "last_notification_timestamp_seconds",
-            "When the last notification was recorded, by any replica",
-            inner.last_notification.clone(),
-        );
-        r.register(
-            "expires_timestamp_seconds",
-            "When a certificate or CRL of ours expires",
-            inner.expires.clone(),
-        );
-        let text = "Reloads of certificates, CRLs and keys by outcome";
-        r.register("reloads", text, inner.reloads.clone());
+        inner.register_receiving();
         inner.register_deliveries();
+        inner.register_probes_and_spans();
         Metrics(Arc::new(inner))
     }
 
@@ -339,6 +341,20 @@ impl Metrics {
         self.0.admin_requests.get_or_create(&Outcome { outcome }).inc();
     }
 
+    /// A probe of ours ended: `reached`, or why not.
+    pub fn probe(&self, outcome: &'static str, took: Duration, now_unix: i64) {
+        self.0.probes.get_or_create(&Outcome { outcome }).inc();
+        if outcome == "reached" {
+            self.0.probe_seconds.observe(took.as_secs_f64());
+            self.0.probe_reached.set(now_unix);
+        }
+    }
+
+    /// What a probe asked was `answered`, or it was told that we are `unavailable`, or it was `refused`.
+    pub fn probe_answered(&self, outcome: &'static str) {
+        self.0.probes_answered.get_or_create(&Outcome { outcome }).inc();
+    }
+
     /// Gives what was counted since the last call to the minute of now.
     pub fn sample(&self, now_unix: i64) {
         self.0.history.sample(now_unix);
@@ -377,6 +393,46 @@ fn to(destination: &str) -> To {
 }
 
 impl Inner {
+    fn register_receiving(&mut self) {
+        let r = &mut self.registry;
+        let text = "Handshakes by outcome: accepted, or why refused";
+        r.register("handshakes", text, self.handshakes.clone());
+        r.register("connections", "Open connections at the door", self.connections.clone());
+        r.register("notifications", "Requests by outcome", self.notifications.clone());
+        r.register(
+            "statements",
+            "Statements about tokens by verdict",
+            self.statements.clone(),
+        );
+        r.register(
+            "answer_seconds",
+            "From a complete body to its answer",
+            self.answer_seconds.clone(),
+        );
+        r.register("batch_size", "Notifications in one commit", self.batch_size.clone());
+        r.register("store_seconds", "Duration of one commit", self.store_seconds.clone());
+        r.register(
+            "quarantine_open",
+            "Open entries in quarantine",
+            self.quarantine_open.clone(),
+        );
+        r.register(
+            "last_notification_timestamp_seconds",
+            "When the last notification was recorded, by any replica",
+            self.last_notification.clone(),
+        );
+        r.register(
+            "expires_timestamp_seconds",
+            "When a certificate or CRL of ours expires",
+            self.expires.clone(),
+        );
+        r.register(
+            "reloads",
+            "Reloads of certificates, CRLs and keys by outcome",
+            self.reloads.clone(),
+        );
+    }
+
     fn register_deliveries(&mut self) {
         let r = &mut self.registry;
         let text = "Attempts by destination and outcome: delivered, or why not";
@@ -413,6 +469,22 @@ impl Inner {
         r.register("alarms", text, self.alarms.clone());
         let text = "Requests under /v1 by outcome: admitted, or why not; tokenex_… of the TokenEx contract";
         r.register("admin_requests", text, self.admin_requests.clone());
+    }
+}
+
+impl Inner {
+    fn register_probes_and_spans(&mut self) {
+        let r = &mut self.registry;
+        let text = "Probes of our own public name by outcome: reached, or why not";
+        r.register("probes", text, self.probes.clone());
+        let text = "From resolving the public name to the probe's answer";
+        r.register("probe_seconds", text, self.probe_seconds.clone());
+        let text = "When a probe last came through our public name to a receiver that keeps";
+        r.register("probe_last_success_timestamp_seconds", text, self.probe_reached.clone());
+        let text = "What probes asked at the door: answered, unavailable, refused";
+        r.register("probes_answered", text, self.probes_answered.clone());
+        let text = "Spans of traces: exported, dropped for want of room, or refused by the collector";
+        r.register("spans", text, self.spans.clone());
     }
 }
 

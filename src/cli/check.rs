@@ -10,6 +10,7 @@ mod lifecycle;
 mod memory;
 mod ports;
 mod probe;
+mod public_name;
 mod server;
 
 use std::process::ExitCode;
@@ -82,6 +83,9 @@ async fn examine(settings: &Settings, now: OffsetDateTime, findings: &mut Findin
     memory::examine(&settings.store, findings).await;
     destinations::examine(settings, now, findings).await;
     lifecycle::examine(&settings.lifecycle, findings);
+    if let Some(probe) = &settings.probe {
+        public_name::examine(probe, now, findings);
+    }
     ports::examine(settings, findings).await;
 }
 

@@ -3,6 +3,8 @@
 //! Nothing is checked here but the kinds of values; [`super::resolve`] does that. There is no `Debug`: it holds secrets.
 
 pub(super) mod lifecycle;
+pub(super) mod probe;
+pub(super) mod traces;
 
 use serde::Deserialize;
 
@@ -13,6 +15,7 @@ use crate::domain::masked::Secret;
 #[serde(default, deny_unknown_fields)]
 pub(super) struct File {
     pub(super) callback: Callback,
+    pub(super) probe: probe::Probe,
     pub(super) keys: Vec<Key>,
     pub(super) envelope: Envelope,
     pub(super) store: Store,
@@ -26,6 +29,7 @@ pub(super) struct File {
 
     pub(super) retention: Retention,
     pub(super) log: Log,
+    pub(super) traces: traces::Traces,
 }
 
 #[derive(Deserialize)]
@@ -39,6 +43,7 @@ pub(super) struct Callback {
     pub(super) proxy_protocol_from: Vec<String>,
     pub(super) tls: Tls,
     pub(super) forwarded: Option<Forwarded>,
+    pub(super) probe: Option<Peer>,
     pub(super) limits: Limits,
 }
 
@@ -53,6 +58,7 @@ impl Default for Callback {
             proxy_protocol_from: Vec::new(),
             tls: Tls::default(),
             forwarded: None,
+            probe: None,
             limits: Limits::default(),
         }
     }

@@ -10,7 +10,9 @@ mod outward;
 mod overhear;
 mod watch;
 
+mod probe;
 mod retention;
+mod traces;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -31,8 +33,10 @@ pub(super) struct Resolver<'a> {
 
 /// The settings that the file means.
 pub(super) fn settings(file: file::File, at: &Resolver<'_>) -> Result<settings::Settings, Error> {
+    let callback = callback::callback(file.callback, at)?;
     let settings = settings::Settings {
-        callback: callback::callback(file.callback, at)?,
+        probe: probe::probe(&file.probe, &callback, at)?,
+        callback,
         keys: keys(file.keys, at)?,
         envelope: settings::Envelope {
             try_all: file.envelope.unknown_fingerprint == file::UnknownFingerprint::TryAll,
@@ -50,6 +54,7 @@ pub(super) fn settings(file: file::File, at: &Resolver<'_>) -> Result<settings::
 
         retention: retention::retention(&file.retention, at)?,
         log: log(file.log, at)?,
+        traces: traces::traces(&file.traces, at)?,
     };
     agree(&settings, at)?;
     Ok(settings)

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 
 use crate::domain::command::{Action, Service};
@@ -23,6 +24,8 @@ use crate::domain::topic::TopicTemplate;
 pub struct Settings {
     /// The public door.
     pub callback: Callback,
+    /// Our own call at it, if there is to be one.
+    pub probe: Option<Probe>,
     /// The decryption keys, oldest first: the last one is the newest.
     pub keys: Vec<KeyFile>,
     /// How sealed bodies are opened.
@@ -48,6 +51,8 @@ pub struct Settings {
     pub retention: Retention,
     /// What is logged, and how.
     pub log: Log,
+    /// Where spans go, if anywhere.
+    pub traces: Option<Traces>,
 }
 
 /// `[callback]`: the public door.
@@ -57,6 +62,8 @@ pub struct Callback {
     pub listen: SocketAddr,
     /// Goes before `/digitization/static/1/0/notifyTokenUpdated`; empty, or starts with `/` and does not end with one.
     pub context_root: String,
+    /// Where a probe asks: the context root and `/probe`.
+    pub probe_path: String,
     /// `responseHost` of our answers.
     pub response_host: String,
     /// Whether bodies must come sealed.
@@ -93,6 +100,8 @@ pub struct Tls {
     pub private_key: PathBuf,
     /// Whose client certificates are admitted. `client_roots`/`client_names`/`client_pins` are the first entry; at least one.
     pub peers: Vec<PeerRule>,
+    /// Whose client certificates are admitted as probes, which reach the probe's path alone.
+    pub probe: Option<PeerRule>,
     /// PEM or DER certificate revocation lists.
     pub crls: Vec<PathBuf>,
     /// Refuse a certificate whose CRL is past its `nextUpdate`.
@@ -150,6 +159,32 @@ pub enum ForwardedProof {
         /// The secret.
         secret: Secret,
     },
+}
+
+/// `[probe]`: we call ourselves, by our public name.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// The whole URL: the public name, the context root, `/probe`.
+    pub url: String,
+    /// How often.
+    pub every: Duration,
+    /// How it goes out; always with a client certificate.
+    pub egress: Egress,
+}
+
+/// `[traces]`: spans go to a collector, by OTLP over HTTP.
+#[derive(Clone, Debug)]
+pub struct Traces {
+    /// The whole URL.
+    pub url: Secret,
+    /// Sent with each request; their values are marked as sensitive, and so have no Debug.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// One trace in so many is kept.
+    pub one_in: u64,
+    /// `service.name`.
+    pub service_name: String,
+    /// How it goes out.
+    pub egress: Egress,
 }
 
 /// Bounds and deadlines of the door.

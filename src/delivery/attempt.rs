@@ -17,6 +17,7 @@ use crate::domain::id::TokenReference;
 use crate::domain::notification::TOKEN_NUMBER;
 use crate::domain::pace::Sign;
 use crate::store::outbox::{Claimed, Settlement};
+use crate::telemetry::traces::Place;
 
 /// An attempt is over by then, in any case: before its lease is.
 const ATTEMPT_MAX: Duration = Duration::from_secs(38);
@@ -47,9 +48,10 @@ pub(super) async fn attempt(
     now: OffsetDateTime,
     clock: &dyn Clock,
     dice: f64,
+    trace: Option<Place>,
 ) -> (Ended, &'static str) {
     // Whatever a library forgets: an attempt ends before its lease does.
-    let sent = match timeout(ATTEMPT_MAX, send(line, claimed, now)).await {
+    let sent = match timeout(ATTEMPT_MAX, send(line, claimed, now, trace)).await {
         Ok(sent) => sent,
         Err(_) => failed(Failure::Timeout, "it did not end by itself"),
     };
@@ -98,8 +100,8 @@ pub(super) async fn attempt(
     (Ended { settlement, sign, gone }, word)
 }
 
-async fn send(line: &Line, claimed: &Claimed, now: OffsetDateTime) -> Sent {
-    match outgoing(line, claimed, now).await {
+async fn send(line: &Line, claimed: &Claimed, now: OffsetDateTime, trace: Option<Place>) -> Sent {
+    match outgoing(line, claimed, now, trace).await {
         Ok(outgoing) => line.destination.send(&outgoing).await,
         Err(why) => failed(Failure::Ours, &why),
     }
@@ -115,7 +117,12 @@ fn failed(class: Failure, text: &str) -> Sent {
 }
 
 /// What leaves; the error is what kept us from a number that the destination is to have.
-async fn outgoing(line: &Line, claimed: &Claimed, now: OffsetDateTime) -> Result<Outgoing, String> {
+async fn outgoing(
+    line: &Line,
+    claimed: &Claimed,
+    now: OffsetDateTime,
+    trace: Option<Place>,
+) -> Result<Outgoing, String> {
     let event = &claimed.event.event;
     let attempt = Attempt {
         current: claimed.event.current.clone(),
@@ -133,6 +140,7 @@ async fn outgoing(line: &Line, claimed: &Claimed, now: OffsetDateTime) -> Result
         requestor: event.data.token_requestor_id.clone(),
         now,
         body: event.written(&attempt).into(),
+        trace,
     })
 }
 

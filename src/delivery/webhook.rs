@@ -22,6 +22,8 @@ const NAME: HeaderValue = HeaderValue::from_static(concat!("mdes-receiver/", env
 const ID: HeaderName = HeaderName::from_static(signature::ID);
 const TIMESTAMP: HeaderName = HeaderName::from_static(signature::TIMESTAMP);
 const SIGNATURE: HeaderName = HeaderName::from_static(signature::SIGNATURE);
+/// W3C Trace Context. It is not signed: it says nothing that anybody acts on.
+const TRACE: HeaderName = HeaderName::from_static("traceparent");
 
 /// One HTTP endpoint.
 pub struct Webhook {
@@ -75,13 +77,16 @@ impl Webhook {
     fn request(&self, outgoing: &Outgoing) -> Request {
         let id = outgoing.id.to_string();
         let signatures = self.secrets.sign(&id, outgoing.now, &outgoing.body);
-        let plain = |text: &str| HeaderValue::from_str(text).expect("a UUID, a number, base64: all are printable");
+        let plain = |text: &str| HeaderValue::from_str(text).expect("ids, a number, base64: all are printable");
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(CONTENT_TYPE, JSON);
         headers.insert(USER_AGENT, NAME);
         headers.insert(ID, plain(&id));
         headers.insert(TIMESTAMP, HeaderValue::from(outgoing.now.unix_timestamp()));
         headers.insert(SIGNATURE, plain(&signatures));
+        if let Some(place) = outgoing.trace {
+            headers.insert(TRACE, plain(&place.traceparent()));
+        }
         Request {
             method: Method::POST,
             target: self.target.clone(),

@@ -12,10 +12,12 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::{Ended, Line, attempt};
+use super::traced::{self, Attempted};
 use crate::clock::Clock;
 use crate::domain::pace::{Breaker, Pace};
 use crate::store::outbox::{Claimed, Settlement, SharedOutbox, Turn, Turned};
 use crate::telemetry::Metrics;
+use crate::telemetry::traces::Place;
 
 /// A claim holds for so long: longer than any attempt may take, short enough that what a dead worker held goes out
 /// again within a minute.
@@ -48,6 +50,8 @@ pub struct Worker {
     paused: bool,
     /// The latest turn left something for the next one.
     backlog: bool,
+    /// Where the latest turn stands, if it is traced.
+    turned: Option<Place>,
 }
 
 impl Worker {
@@ -73,6 +77,7 @@ impl Worker {
             gone: false,
             paused: false,
             backlog: false,
+            turned: None,
         }
     }
 
@@ -113,8 +118,11 @@ impl Worker {
             stop_overtakes_after: self.line.stop_overtakes_after,
             pause: self.gone.then_some("it answered that it is gone (HTTP 410)"),
         };
+        let began = Instant::now();
         match self.outbox.turn(&turn).await {
             Ok(turned) => {
+                let (traces, settled) = (self.metrics.traces(), self.ended.len());
+                self.turned = traced::turn(&self.line, &turned.claimed, settled, began, traces, self.clock.now());
                 for delivery in &turned.late {
                     tracing::warn!(destination = settings.name, %delivery, "settled too late: it goes out again");
                 }
@@ -149,11 +157,24 @@ impl Worker {
     }
 
     fn send_all(&mut self, claimed: Vec<Claimed>, now: OffsetDateTime) {
+        let turn = self.turned;
         for one in claimed {
             let (line, clock, metrics, dice) = (self.line.clone(), self.clock.clone(), self.metrics.clone(), self.dice);
             self.under_way.spawn(async move {
-                let (ended, word) = attempt(&line, &one, now, clock.as_ref(), dice()).await;
+                let (from, place) = (Instant::now(), traced::place(&one, metrics.traces()));
+                let (ended, word) = attempt(&line, &one, now, clock.as_ref(), dice(), place).await;
                 metrics.delivery(&line.settings.name, word);
+                if let Some(place) = place {
+                    let attempted = Attempted {
+                        line: &line,
+                        claimed: &one,
+                        place,
+                        turn,
+                        from,
+                        word,
+                    };
+                    attempted.trace(metrics.traces(), clock.now());
+                }
                 ended
             });
         }

@@ -65,9 +65,9 @@ use crate::telemetry::Metrics;
 /// What the admin pages look at.
 #[derive(Clone)]
 pub struct AdminState {
-    /// The memory, asked whether it would keep something.
+    /// The memory.
     pub store: SharedStore,
-    /// What it answered to that.
+    /// Whether a notification would be kept now.
     pub readiness: Arc<Readiness>,
     /// Its events and deliveries.
     pub outbox: SharedOutbox,
@@ -97,9 +97,7 @@ pub struct AdminState {
     pub clock: Arc<dyn Clock>,
     /// What was counted.
     pub metrics: Metrics,
-    /// Cancelled once the store is prepared: not ready before.
-    pub store_is_there: CancellationToken,
-    /// Cancelled when a stop begins: not ready from then on.
+    /// Cancelled when a stop begins.
     pub stopping: CancellationToken,
     /// TokenEx's contract, if anybody may use it.
     pub tokenex: Option<tokenex::Served>,

@@ -10,21 +10,25 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use bytes::Bytes;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::config::settings;
 use crate::domain::missed::Missed;
 use crate::domain::peer::Peer;
 use crate::http::body::{Collected, Room, collect};
+use crate::http::health::Readiness;
+use crate::http::traced::Answered;
 use crate::inbox::{Arrival, Inbox, Receipt, Refusal, STORE_REFUSED};
 use crate::mdes::Reason;
 use crate::mdes::answer::{self, Answer};
-use crate::net::peer::Caller;
+use crate::net::peer::{Caller, Handshake};
 use crate::telemetry::{Metrics, Misses};
 
 /// The path of the call, in every version of the specification from 1.2.7 to 1.3.0 (facts: S1, S7).
@@ -80,6 +84,8 @@ pub struct Callback {
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     misses: Misses,
+    /// `None`: probes are told that we are not ready.
+    readiness: Option<Arc<Readiness>>,
 }
 
 impl Callback {
@@ -94,6 +100,7 @@ impl Callback {
             clock,
             metrics,
             misses: Misses::default(),
+            readiness: None,
         }
     }
 
@@ -101,6 +108,13 @@ impl Callback {
     #[must_use]
     pub fn with_misses(mut self, misses: Misses) -> Self {
         self.misses = misses;
+        self
+    }
+
+    /// Probes are told whether a notification would be kept now.
+    #[must_use]
+    pub fn with_readiness(mut self, readiness: Arc<Readiness>) -> Self {
+        self.readiness = Some(readiness);
         self
     }
 
@@ -124,6 +138,30 @@ impl Callback {
             () if !is_json(headers) => Some(Fault::UnsupportedMediaType),
             () => None,
         }
+    }
+
+    /// A probe may ask whether the door is open: 204, or 503 if nothing would be kept now, both without a body. Nothing else
+    /// that it sends is read, kept or counted among the notifications.
+    async fn probed(&self, peer: &Peer, head: &Parts) -> Response {
+        let (outcome, answer) = match () {
+            () if head.method != Method::GET || head.uri.path() != self.settings.probe_path => {
+                let (probe, address) = (&peer.name, peer.address);
+                tracing::warn!(probe, %address, method = %head.method, "a probe asked for what it may not have");
+                ("refused", respond(answer::forbidden(&self.settings.response_host)))
+            }
+            () if self.would_keep().await => ("answered", StatusCode::NO_CONTENT.into_response()),
+            () => ("unavailable", StatusCode::SERVICE_UNAVAILABLE.into_response()),
+        };
+        self.metrics.probe_answered(outcome);
+        answer
+    }
+
+    async fn would_keep(&self) -> bool {
+        let Some(readiness) = &self.readiness else {
+            return false;
+        };
+        let asked = tokio::time::timeout(self.settings.limits.answer, readiness.now()).await;
+        matches!(asked, Ok(Ok(())))
     }
 
     async fn receive(&self, arrival: Arrival) -> (Said, Answer) {
@@ -195,15 +233,38 @@ enum Said {
     Unavailable(String),
 }
 
+impl Said {
+    /// The word that metrics, logs and traces use.
+    fn outcome(&self) -> &'static str {
+        match self {
+            Said::Received(receipt) if receipt.repeat => "repeat",
+            Said::Received(_) => "recorded",
+            Said::Refused { reason, .. } => reason,
+            Said::Unavailable(_) => "unavailable",
+        }
+    }
+
+    /// Of a repeat, the id of the first.
+    fn first(&self) -> Option<Uuid> {
+        match self {
+            Said::Received(receipt) if receipt.repeat => Some(receipt.id.0),
+            _ => None,
+        }
+    }
+}
+
 async fn notify(
     State(callback): State<Arc<Callback>>,
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
+    let came_at = Instant::now();
     let (head, body) = request.into_parts();
     let host = &callback.settings.response_host;
-    let Caller(Ok(peer)) = caller else {
-        return respond(answer::forbidden(host)); // the door has logged and counted it
+    let peer = match caller {
+        Caller::Sender(peer) => peer,
+        Caller::Probe(peer) => return callback.probed(&peer, &head).await,
+        Caller::Refused(_) => return respond(answer::forbidden(host)), // the door has logged and counted it
     };
     let mut unanswered = Unanswered::to(&callback, &peer);
     let announced = head
@@ -227,14 +288,31 @@ async fn notify(
             Err(why) => (Said::Unavailable(why.to_owned()), unavailable(host)),
         }
     };
-    let (said, answer) = tokio::time::timeout(callback.settings.limits.answer, work)
-        .await
-        .unwrap_or_else(|_| (Said::Unavailable("no commit in time".to_owned()), unavailable(host)));
+    let work = tokio::time::timeout(callback.settings.limits.answer, work);
+    let (done, seen) = callback.metrics.traces().witness(work).await;
+    let (said, answer) =
+        done.unwrap_or_else(|_| (Said::Unavailable("no commit in time".to_owned()), unavailable(host)));
     unanswered.is_miss = matches!(said, Said::Unavailable(_));
     if let Said::Received(_) = said {
         callback.metrics.heard(received_at.unix_timestamp());
     }
     tell(&callback.metrics, &said, &peer, &answer, started);
+    let answered = Answered {
+        handshake: head.extensions.get::<Handshake>().copied(),
+        came: came_at,
+        whole: started,
+        seen,
+        peer: &peer.name,
+        path: if head.uri.path() == callback.path {
+            &callback.path
+        } else {
+            "-"
+        },
+        outcome: said.outcome(),
+        status: answer.status,
+        first: said.first(),
+    };
+    answered.trace(callback.metrics.traces(), callback.clock.now());
     respond(answer)
 }
 
@@ -289,7 +367,7 @@ fn tell(metrics: &Metrics, said: &Said, peer: &Peer, answer: &Answer, started: I
     let (peer, address, status) = (&peer.name, peer.address, answer.status);
     match said {
         Said::Received(receipt) => {
-            let outcome = if receipt.repeat { "repeat" } else { "recorded" };
+            let outcome = said.outcome();
             metrics.notification(outcome, took);
             for outcome in &receipt.outcomes {
                 metrics.statement(outcome.verdict.as_str());

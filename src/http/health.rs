@@ -2,14 +2,17 @@
 //!
 //! The answers are for supervisors and for people with `curl`: a word or a sentence of plain text, never a secret.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
+use tokio_util::sync::CancellationToken;
 
 use super::admin::AdminState;
+use crate::store::SharedStore;
 
 /// What `/livez` says; `check` knows by it that a port that is taken is taken by us.
 pub const ALIVE: &str = "mdes-receiver is alive\n";
@@ -25,11 +28,7 @@ pub async fn live() -> &'static str {
 /// `GET /readyz`: 200 if a notification would be kept now; else 503 with the reason.
 pub async fn ready(State(state): State<AdminState>) -> (StatusCode, String) {
     let not_ready = |why: String| (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n"));
-    if state.stopping.is_cancelled() {
-        return not_ready("stopping".to_owned());
-    }
-    match state.readiness.of(&state).await {
-        Ok(()) if !state.store_is_there.is_cancelled() => not_ready("the store is being prepared".to_owned()),
+    match state.readiness.now().await {
         Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
         Err(why) => not_ready(why),
     }
@@ -37,20 +36,46 @@ pub async fn ready(State(state): State<AdminState>) -> (StatusCode, String) {
 
 /// Whether the store would keep something: asked by one at a time, whose answer is that of all who asked before it began.
 /// This is open to everybody, and takes a connection of receiving's.
-#[derive(Default)]
-pub struct Readiness(tokio::sync::Mutex<Option<(Instant, Result<(), String>)>>);
+pub struct Readiness {
+    store: SharedStore,
+    store_is_there: CancellationToken,
+    stopping: CancellationToken,
+    known: tokio::sync::Mutex<Option<(Instant, Result<(), String>)>>,
+}
 
 impl Readiness {
-    async fn of(&self, state: &AdminState) -> Result<(), String> {
+    /// Of this store, once it is there and until the stop.
+    pub fn new(store: SharedStore, store_is_there: CancellationToken, stopping: CancellationToken) -> Arc<Self> {
+        Arc::new(Readiness {
+            store,
+            store_is_there,
+            stopping,
+            known: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// `Ok` if a notification would be kept now; else why not. Over within two seconds for who asks alone.
+    pub async fn now(&self) -> Result<(), String> {
+        if self.stopping.is_cancelled() {
+            return Err("stopping".to_owned());
+        }
+        self.of_the_store().await?;
+        match self.store_is_there.is_cancelled() {
+            true => Ok(()),
+            false => Err("the store is being prepared".to_owned()),
+        }
+    }
+
+    async fn of_the_store(&self) -> Result<(), String> {
         let asked = Instant::now();
-        let mut known = self.0.lock().await;
+        let mut known = self.known.lock().await;
         if let Some((began, known)) = &*known
             && *began >= asked
         {
             return known.clone();
         }
         let began = Instant::now();
-        let ready = match tokio::time::timeout(READY_WITHIN, state.store.ready()).await {
+        let ready = match tokio::time::timeout(READY_WITHIN, self.store.ready()).await {
             Ok(ready) => ready.map_err(|error| error.to_string()),
             Err(_) => Err(format!("the store did not answer within {} s", READY_WITHIN.as_secs())),
         };

@@ -13,8 +13,10 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use axum::{Extension, Router};
 use bytes::Bytes;
+use uuid::Uuid;
 
 use super::body::{Collected, Room, collect};
+use super::traced::Answered;
 use crate::clock::Clock;
 use crate::config::settings::{Limits, TokenExCallbacks};
 use crate::domain::id::{Namespace, QuarantineId};
@@ -208,6 +210,14 @@ impl Said {
             Said::Unavailable(_) => "unavailable",
         }
     }
+
+    /// Of a repeat, the id of the first.
+    fn first(&self) -> Option<Uuid> {
+        match self {
+            Said::Received(receipt) if receipt.repeat => Some(receipt.id.0),
+            _ => None,
+        }
+    }
 }
 
 async fn notify(
@@ -215,6 +225,7 @@ async fn notify(
     Extension(address): Extension<Address>,
     request: Request,
 ) -> Response {
+    let came_at = Instant::now();
     let (head, body) = request.into_parts();
     if !callbacks.knows_the_way(head.uri.path()) {
         callbacks.note_stranger(address);
@@ -249,7 +260,8 @@ async fn notify(
             Collected::NoRoom => Said::Unavailable("no room for more bodies".to_owned()),
         }
     };
-    let said = tokio::time::timeout(callbacks.limits.answer, work).await;
+    let work = tokio::time::timeout(callbacks.limits.answer, work);
+    let (said, seen) = callbacks.metrics.traces().witness(work).await;
     let said = said.unwrap_or_else(|_| Said::Unavailable("no commit in time".to_owned()));
     if matches!(said, Said::TooMany(_) | Said::Unavailable(_)) {
         let misses = &callbacks.misses;
@@ -261,7 +273,20 @@ async fn notify(
         );
     }
     callbacks.tell(&said, address, started);
-    callbacks.respond(&said)
+    let response = callbacks.respond(&said);
+    let answered = Answered {
+        handshake: None,
+        came: came_at,
+        whole: started,
+        seen,
+        peer: &Peer::overheard(address.0).name,
+        path: "-", // a part of it is a secret
+        outcome: said.word(),
+        status: response.status().as_u16(),
+        first: said.first(),
+    };
+    answered.trace(callbacks.metrics.traces(), callbacks.clock.now());
+    response
 }
 
 /// `····7718=SUSPENDED#3/hinted`.

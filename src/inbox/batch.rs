@@ -10,9 +10,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::domain::notification::Windows;
 use crate::store::{self, Recorded, Recording, SharedStore};
 use crate::telemetry::Metrics;
+use crate::telemetry::traces::{self, Kind, Place, Said, Span};
 
 /// Commits in flight. While one waits for the disk the other uses the processor; what they say of one token may be
 /// committed in either order, and the state rules end in the same.
@@ -88,9 +90,19 @@ impl Answer {
 
 impl Batch {
     /// Starts the worker; its handle ends when every [`Batch`] is dropped and the queue is empty.
-    pub fn start(store: SharedStore, bounds: Bounds, metrics: Metrics) -> (Self, JoinHandle<()>) {
+    pub fn start(
+        store: SharedStore,
+        bounds: Bounds,
+        clock: Arc<dyn Clock>,
+        metrics: Metrics,
+    ) -> (Self, JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(bounds.queue_max);
-        let worker = Worker { store, bounds, metrics };
+        let worker = Worker {
+            store,
+            bounds,
+            clock,
+            metrics,
+        };
         let room = Arc::new(Semaphore::new(bounds.queue_bytes_max));
         let places = Arc::new(Semaphore::new(bounds.queue_max));
         let batch = Batch {
@@ -136,7 +148,7 @@ impl Batch {
                 place,
             })
             .map_err(|_| Unrecorded::Overloaded)?;
-        answered
+        traces::during("wait for commit", answered)
             .await
             .unwrap_or_else(|_| Err(Unrecorded::Unavailable("the commit was cut off".to_owned())))
     }
@@ -145,6 +157,7 @@ impl Batch {
 struct Worker {
     store: SharedStore,
     bounds: Bounds,
+    clock: Arc<dyn Clock>,
     metrics: Metrics,
 }
 
@@ -268,7 +281,37 @@ impl Worker {
         let started = Instant::now();
         let recorded = self.store.record(&part.recordings, &self.bounds.windows).await?;
         self.metrics.committed(part.recordings.len(), started.elapsed());
+        self.trace(part, started);
         Ok(recorded)
+    }
+
+    /// A commit has a trace of its own, since it is of many: it is linked to those that are kept.
+    fn trace(&self, part: &Part, started: Instant) {
+        let traces = self.metrics.traces();
+        if !traces.are_on() {
+            return;
+        }
+        let kept = part.recordings.iter().map(|one| one.id.0).filter(|id| traces.keep(*id));
+        let links: Vec<Place> = kept.map(Place::of).collect();
+        if links.is_empty() {
+            return;
+        }
+        let now = self.clock.now();
+        let figure = |figure: usize| Said::Figure(i64::try_from(figure).unwrap_or(i64::MAX));
+        traces.send([Span {
+            place: Place::new(),
+            under: None,
+            name: "commit",
+            kind: Kind::Client,
+            from: traces::at(started, now),
+            until: now,
+            says: vec![
+                ("notifications", figure(part.recordings.len())),
+                ("bytes", figure(part.bytes)),
+            ],
+            links,
+            failed: false,
+        }]);
     }
 }
 

@@ -4,8 +4,8 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -25,7 +25,7 @@ use super::entry::{self, Entered};
 use super::forwarded;
 use super::lifetime::{self, Activity, Asked, Farewell, Life};
 use super::listener::Security;
-use super::peer::{Address, Caller, Identity, Refused};
+use super::peer::{Address, Caller, Handshake, Identity, Refused};
 use super::refusals::Refusals;
 use super::streamed;
 use super::tls::DoorTls;
@@ -53,6 +53,7 @@ pub(super) struct Doorway {
 
 /// Serves a connection to its end.
 pub(super) async fn serve(doorway: Arc<Doorway>, socket: TcpStream, address: SocketAddr) {
+    let began = Instant::now();
     let entered = select! {
         () = doorway.stop.cancelled() => return,
         entered = entry::enter(&doorway, socket, address) => entered,
@@ -62,6 +63,10 @@ pub(super) async fn serve(doorway: Arc<Doorway>, socket: TcpStream, address: Soc
     };
     let _open = Open::count(&doorway.metrics);
     let visit = Arc::new(Visit {
+        handshake: Mutex::new(doorway.metrics.traces().are_on().then(|| Handshake {
+            began,
+            ended: Instant::now(),
+        })),
         doorway,
         guest,
         activity: watch::Sender::default(),
@@ -97,6 +102,16 @@ pub(super) struct Guest {
     pub(super) admitted: Option<Admitted>,
 }
 
+impl Guest {
+    /// What the metrics call its entry: who looks whether callers come must not count our own.
+    pub(super) fn word(&self) -> &'static str {
+        match &self.admitted {
+            Some(admitted) if admitted.identity.is_probe => "accepted_probe",
+            _ => "accepted",
+        }
+    }
+}
+
 /// A certificate that was admitted, kept to be judged again when the rules change.
 pub(super) struct Admitted {
     pub(super) identity: Identity,
@@ -108,6 +123,8 @@ pub(super) struct Admitted {
 struct Visit {
     doorway: Arc<Doorway>,
     guest: Guest,
+    /// Until the first request takes it.
+    handshake: Mutex<Option<Handshake>>,
     activity: watch::Sender<Activity>,
     farewell: Farewell,
 }
@@ -117,6 +134,10 @@ impl Visit {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(self.farewell.clone());
         request.extensions_mut().insert(Address(self.guest.address));
+        let first = self.handshake.lock().expect("nobody panics while holding it").take();
+        if let Some(handshake) = first {
+            request.extensions_mut().insert(handshake);
+        }
         if let Security::Tls(door) = &self.doorway.security {
             let caller = self.caller(door, &mut request);
             request.extensions_mut().insert(caller);
@@ -130,13 +151,16 @@ impl Visit {
         let Some(settings) = door.forwarded() else {
             // Without `forwarded` no handshake succeeds without a certificate.
             let identity = self.guest.admitted.as_ref().map(|admitted| &admitted.identity);
-            return Caller(identity.map(|i| i.at(address)).ok_or(Refused::NoCertificate));
+            return identity.map_or(Caller::Refused(Refused::NoCertificate), |identity| identity.at(address));
         };
         let judged = forwarded::judge(request.headers_mut(), settings, &door.current().callers, door.now());
-        Caller(judged.map(|identity| identity.at(address)).map_err(|refusal| {
-            self.doorway.refusals.note(&refusal, address);
-            refusal.reason
-        }))
+        match judged {
+            Ok(identity) => identity.at(address),
+            Err(refusal) => {
+                self.doorway.refusals.note(&refusal, address);
+                Caller::Refused(refusal.reason)
+            }
+        }
     }
 
     /// Returns once a reload brought rules that do not admit this guest; never, if no certificate was asked for.

@@ -52,7 +52,7 @@ pub(super) async fn enter(doorway: &Doorway, socket: TcpStream, mut address: Soc
     let entered = timeout(doorway.limits.handshake, entering).await;
     match entered.unwrap_or(Err(Refusal::nameless(Refused::Timeout))) {
         Ok(entered) => {
-            doorway.metrics.handshake("accepted");
+            doorway.metrics.handshake(entered.guest.word());
             Some(entered)
         }
         Err(refusal) => {

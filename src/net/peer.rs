@@ -4,6 +4,7 @@
 //! none. They are compared whole; nothing here looks at what a request says.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -13,15 +14,31 @@ use crate::domain::peer::Peer;
 
 /// Who sent a request; each request through the callback's door bears one.
 ///
-/// With `client_auth = "required"` it is always `Ok`, for others do not get past the handshake.
+/// With `client_auth = "required"` it is never `Refused`, for those do not get past the handshake.
 /// With `"forwarded"` it is what the header proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller(pub Result<Peer, Refused>);
+pub enum Caller {
+    /// One who may notify us.
+    Sender(Peer),
+    /// A probe, which may ask whether the door is open, and nothing else.
+    Probe(Peer),
+    /// Nobody whom we know.
+    Refused(Refused),
+}
 
 /// Where a request came from (behind a balancer that says so: what it said; behind another, the balancer's); each request
 /// through any door of ours bears one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address(pub SocketAddr);
+
+/// How a connection came in, for the trace of its first request, which bears one if traces are on.
+#[derive(Clone, Copy, Debug)]
+pub struct Handshake {
+    /// When it was accepted.
+    pub began: Instant,
+    /// When it was let in.
+    pub ended: Instant,
+}
 
 /// What a certificate proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,16 +49,22 @@ pub struct Identity {
     pub organization: Option<String>,
     /// SHA-256 of its DER form, lower-case hex.
     pub certificate_sha256: String,
+    /// It was admitted as a probe, and as nothing else.
+    pub is_probe: bool,
 }
 
 impl Identity {
-    /// The same, seen from this address.
-    pub fn at(&self, address: SocketAddr) -> Peer {
-        Peer {
+    /// The same, calling from this address.
+    pub fn at(&self, address: SocketAddr) -> Caller {
+        let peer = Peer {
             name: self.name.clone(),
             organization: self.organization.clone(),
             address,
             certificate_sha256: self.certificate_sha256.clone(),
+        };
+        match self.is_probe {
+            true => Caller::Probe(peer),
+            false => Caller::Sender(peer),
         }
     }
 }
@@ -55,7 +78,7 @@ pub struct Refusal {
     pub reason: Refused,
     /// The names it presented, as they stand there.
     pub presented: String,
-    /// The allowed name that it bore all the same, as configured: somebody whom we know may stand outside.
+    /// The allowed name that it bore all the same, as configured: a sender whom we know may stand outside.
     pub known: Option<String>,
 }
 
@@ -74,7 +97,7 @@ impl Refusal {
         Refusal {
             reason,
             presented: identity.name.clone(),
-            known: (reason != Refused::BadSignature).then_some(identity.name),
+            known: (reason != Refused::BadSignature && !identity.is_probe).then_some(identity.name),
         }
     }
 }

@@ -45,6 +45,7 @@ struct Rule {
     names: Vec<String>,
     pins: Vec<[u8; 32]>,
     organization: Option<String>,
+    is_probe: bool,
 }
 
 impl Rules {
@@ -78,6 +79,15 @@ impl Rules {
         })
     }
 
+    /// And with this one, whose certificates are a probe's. Who is a sender by another rule stays one.
+    pub(super) fn with_probe(mut self, probe: Option<&PeerRule>, expiries: &mut Expiries) -> Result<Self, Error> {
+        if let Some(probe) = probe {
+            let rule = Rule::read("callback.probe.roots", probe, expiries)?;
+            self.rules.push(Rule { is_probe: true, ..rule });
+        }
+        Ok(self)
+    }
+
     /// The subjects of all roots.
     pub(super) fn subjects(&self) -> Vec<rustls::DistinguishedName> {
         self.rules.iter().flat_map(|rule| rule.roots.subjects()).collect()
@@ -103,6 +113,7 @@ impl Rules {
                         name: name.to_owned(),
                         organization: rule.organization.clone(),
                         certificate_sha256: hex::encode(sha256(leaf)),
+                        is_probe: rule.is_probe,
                     });
                 }
                 Err(reason) if steps_before(reason) >= steps_before(refused) => refused = reason,
@@ -116,9 +127,10 @@ impl Rules {
         })
     }
 
-    /// The name of any rule that it bears, whatever it was refused for.
+    /// The name of any sender's rule that it bears, whatever it was refused for: a probe is nobody who is missed.
     fn known(&self, presented: &Presented) -> Option<String> {
-        let mut names = self.rules.iter().flat_map(|rule| &rule.names);
+        let senders = self.rules.iter().filter(|rule| !rule.is_probe);
+        let mut names = senders.flat_map(|rule| &rule.names);
         names.find(|name| presented.bears(name)).cloned()
     }
 
@@ -203,6 +215,7 @@ impl Rule {
             names: peer.names.clone(),
             pins: peer.pins.iter().map(pin).collect::<Result<_, _>>()?,
             organization: peer.organization.clone(),
+            is_probe: false,
         })
     }
 }

@@ -78,7 +78,7 @@ impl DoorTls {
             ForwardedProof::MutualTls(rule) => Some(rule),
             ForwardedProof::SharedSecret { .. } => None,
         });
-        for rule in self.settings.peers.iter().chain(proxy) {
+        for rule in self.settings.peers.iter().chain(&self.settings.probe).chain(proxy) {
             files.extend(rule.roots.iter().cloned());
         }
         files
@@ -105,12 +105,8 @@ impl DoorTls {
 impl Door {
     fn read(tls: &Tls, forwarded: Option<&Forwarded>, clock: &Arc<dyn Clock>) -> Result<Self, Error> {
         let mut expiries = Expiries::new();
-        let callers = Arc::new(Rules::read(
-            tls,
-            "callback.tls.client_roots",
-            &tls.peers,
-            &mut expiries,
-        )?);
+        let senders = Rules::read(tls, "callback.tls.client_roots", &tls.peers, &mut expiries)?;
+        let callers = Arc::new(senders.with_probe(tls.probe.as_ref(), &mut expiries)?);
         let connections = match forwarded.map(|forwarded| &forwarded.proof) {
             None => Some(callers.clone()),
             Some(ForwardedProof::SharedSecret { .. }) => None,

@@ -97,6 +97,9 @@ fn certificates(settings: &Settings) -> Vec<Certificate> {
             exhibit::certificates("callback.tls.client_roots", file),
         );
     }
+    for file in tls.probe.iter().flat_map(|rule| &rule.roots) {
+        add("probe root", exhibit::certificates("callback.probe.roots", file));
+    }
     let proof = settings.callback.forwarded.as_ref().map(|forwarded| &forwarded.proof);
     if let Some(ForwardedProof::MutualTls(rule)) = proof {
         for file in &rule.roots {
@@ -108,6 +111,13 @@ fn certificates(settings: &Settings) -> Vec<Certificate> {
             "callback revocation list",
             exhibit::revocation_lists("callback.tls.crls", file),
         );
+    }
+    let shown = settings
+        .probe
+        .as_ref()
+        .and_then(|probe| probe.egress.client_certificate.as_ref());
+    if let Some((certificate, _)) = shown {
+        add("probe", exhibit::certificates("probe.client_certificate", certificate));
     }
     if let Some((certificate, _)) = &settings.admin.tls {
         add("admin", exhibit::certificates("admin.tls.certificate", certificate));

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use super::act::Services;
 use super::changes::Changes;
 use super::notify::Supervisor;
+use super::probe::Prober;
 use super::watch::{Holds, Watch};
 use crate::config::settings::KeyFile;
 use crate::delivery::Destination;
@@ -33,6 +34,8 @@ pub(super) struct Reloadable {
     pub admin: Option<Arc<ServerTls>>,
     /// Of the listener for TokenEx's own notifications.
     pub ear: Option<Arc<ServerTls>>,
+    /// Our own probe's certificate.
+    pub probe: Option<Arc<Prober>>,
     pub keys: Arc<Keys>,
     pub destinations: Vec<(String, Arc<dyn Destination>)>,
     pub services: Services,
@@ -73,6 +76,7 @@ impl Reloadable {
             .files()
             .into_iter()
             .chain(admin)
+            .chain(self.probe.iter().flat_map(|probe| probe.client().files()))
             .chain(self.keys.files())
             .chain(
                 self.destinations
@@ -93,6 +97,9 @@ impl Reloadable {
         }
         if let Some(ear) = &self.ear {
             self.tell("tokenex_callbacks", ear.reload().map_err(Into::into));
+        }
+        if let Some(probe) = &self.probe {
+            self.tell("probe", probe.client().reload().map_err(Into::into));
         }
         for (name, destination) in &self.destinations {
             if !destination.files().is_empty() {
@@ -139,7 +146,9 @@ impl Reloadable {
             .destinations
             .iter()
             .flat_map(|(_, destination)| destination.expiries());
-        let certificates: Vec<_> = self.door.expiries().into_iter().chain(admin).chain(shown).collect();
+        let probe = self.probe.iter().flat_map(|probe| probe.client().expiries());
+        let certificates = self.door.expiries().into_iter().chain(admin).chain(shown).chain(probe);
+        let certificates: Vec<_> = certificates.collect();
         for (file, at) in &certificates {
             self.metrics.expires(file, at.unix_timestamp());
         }

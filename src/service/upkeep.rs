@@ -85,15 +85,23 @@ impl Preparation {
     }
 }
 
-/// Tells that the store is there, and does what waited for it.
-pub(super) async fn begin(store_is_there: CancellationToken, what_waited: impl Future<Output = ()>) {
-    store_is_there.cancel();
-    what_waited.await;
+/// Tells that the store is there, once it is, and redrives from then on.
+pub(super) fn begin(
+    store_is_there: CancellationToken,
+    inbox: &Arc<Inbox>,
+    new_keys: Arc<Notify>,
+    settled: Duration,
+) -> impl Future<Output = ()> + use<> {
+    let inbox = inbox.clone();
+    async move {
+        store_is_there.cancel();
+        redrive_for_ever(inbox, new_keys, settled).await;
+    }
 }
 
 /// Redrives what newer keys may open: now, whenever the keys were read again, and once more when all that was
 /// under way with the keys of before has `settled` in quarantine.
-pub(super) async fn redrive_for_ever(inbox: Arc<Inbox>, new_keys: Arc<Notify>, settled: Duration) {
+async fn redrive_for_ever(inbox: Arc<Inbox>, new_keys: Arc<Notify>, settled: Duration) {
     loop {
         redrive(&inbox).await;
         if tokio::time::timeout(settled, new_keys.notified()).await.is_err() {

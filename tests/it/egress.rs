@@ -75,6 +75,7 @@ fn outgoing() -> Outgoing {
         requestor: None,
         now: NOW,
         body: BODY.into(),
+        trace: None,
     }
 }
 

@@ -56,7 +56,7 @@ impl House {
             deadline: Duration::from_secs(20),
             windows: Windows::default(),
         };
-        let (batch, _worker) = Batch::start(store.clone(), bounds, Metrics::new());
+        let (batch, _worker) = Batch::start(store.clone(), bounds, clock.clone(), Metrics::new());
         let keys = Arc::new(Keys::load(settings.keys.clone()).expect("the keys are good"));
         let rules = Reading {
             payload: settings.callback.payload,

@@ -23,6 +23,7 @@ mod mdes_client;
 #[cfg(feature = "nats")]
 mod nats;
 mod operator;
+mod probe;
 mod program;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
@@ -31,6 +32,7 @@ mod simulator;
 mod store;
 mod tokenex;
 mod tokenex_callbacks;
+mod traces;
 mod walk;
 mod watch;
 mod world;

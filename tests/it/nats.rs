@@ -72,6 +72,7 @@ pub fn event(body: &str) -> Outgoing {
         requestor: Some("50100000001".to_owned()),
         now: datetime!(2026-11-22 12:00 UTC),
         body: Bytes::copy_from_slice(body.as_bytes()),
+        trace: None,
     }
 }
 

@@ -27,6 +27,9 @@ pub(super) fn door(callback: &Callback, now: OffsetDateTime, findings: &mut Find
     for rule in &tls.peers {
         peer("callback.tls", rule, now, findings);
     }
+    if let Some(rule) = &tls.probe {
+        peer("callback.probe", rule, now, findings);
+    }
     if let Some(ForwardedProof::MutualTls(rule)) = callback.forwarded.as_ref().map(|forwarded| &forwarded.proof) {
         peer("callback.forwarded.mutual_tls", rule, now, findings);
     }

@@ -64,6 +64,7 @@ fn outgoing(now: OffsetDateTime) -> Outgoing {
         requestor: None,
         now,
         body: event.written(&Attempt::default()).into(),
+        trace: None,
     }
 }
 

@@ -165,6 +165,7 @@ fn outgoing(event: &Event, told: &Told) -> Outgoing {
         requestor: event.data.token_requestor_id.clone(),
         now: SystemClock.now(),
         body: told.data.clone().into(),
+        trace: None,
     }
 }
 

@@ -6,16 +6,16 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::super::{file, settings};
-use super::{Error, Resolver, door};
+use super::{Error, Resolver, door, probe};
 
 const BODY_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// The public door that `[callback]` means.
 pub(super) fn callback(callback: file::Callback, at: &Resolver<'_>) -> Result<settings::Callback, Error> {
     let response_host = at.required(callback.response_host, "callback.response_host")?;
+    let context_root = context_root(callback.context_root, at)?;
     Ok(settings::Callback {
         listen: at.address(&callback.listen, "callback.listen")?,
-        context_root: context_root(callback.context_root, at)?,
         response_host: checked_host(response_host, "callback.response_host", at)?,
         payload: match callback.payload {
             file::Payload::Encrypted => settings::Payload::Encrypted,
@@ -25,8 +25,10 @@ pub(super) fn callback(callback: file::Callback, at: &Resolver<'_>) -> Result<se
         refusal_status: refusal_status(callback.refusal_status, at)?,
         proxy_protocol_from: nets(&callback.proxy_protocol_from, "callback.proxy_protocol_from", at)?,
         forwarded: door::forwarded(callback.forwarded, callback.tls.client_auth, at)?,
-        tls: door::tls(callback.tls, at)?,
+        tls: door::tls(callback.tls, callback.probe.as_ref(), at)?,
+        probe_path: format!("{context_root}{}", probe::PATH),
         limits: limits(&callback.limits, at)?,
+        context_root,
     })
 }
 

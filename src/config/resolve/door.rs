@@ -8,13 +8,15 @@ const MASTERCARD: &str = "ws.mastercard.com";
 const SHARED_SECRET_MIN: usize = 32;
 
 /// The TLS settings that `[callback.tls]` means.
-pub(super) fn tls(tls: file::Tls, at: &Resolver<'_>) -> Result<settings::Tls, Error> {
+pub(super) fn tls(tls: file::Tls, probe: Option<&file::Peer>, at: &Resolver<'_>) -> Result<settings::Tls, Error> {
     if tls.crl_expiry_enforced && tls.crls.is_empty() {
         let why = "is true, but `callback.tls.crls` names no list";
         return Err(at.invalid("callback.tls.crl_expiry_enforced", why));
     }
+    let peers = peers(&tls, at)?;
     Ok(settings::Tls {
-        peers: peers(&tls, at)?,
+        probe: probe.map(|written| probe_rule(written, &peers, at)).transpose()?,
+        peers,
         certificate: at.required_path(tls.certificate, "callback.tls.certificate")?,
         private_key: at.required_path(tls.private_key, "callback.tls.private_key")?,
         crls: at.paths(&tls.crls, "callback.tls.crls")?,
@@ -64,6 +66,21 @@ fn rule(peer: &file::Peer, key: &str, at: &Resolver<'_>) -> Result<settings::Pee
         pins: pins_of(&peer.pins, &format!("{key}.pins"), at)?,
         organization: peer.organization.clone(),
     })
+}
+
+/// A name is a caller's or a probe's: of one that is both, nobody could say which it is.
+fn probe_rule(
+    probe: &file::Peer,
+    callers: &[settings::PeerRule],
+    at: &Resolver<'_>,
+) -> Result<settings::PeerRule, Error> {
+    let probe = rule(probe, "callback.probe", at)?;
+    let is_callers = |name: &String| callers.iter().any(|caller| caller.names.contains(name));
+    if let Some(name) = probe.names.iter().find(|name| is_callers(name)) {
+        let why = format!("`{name}` is also the name of a caller: a probe needs one of its own");
+        return Err(at.invalid("callback.probe.names", why));
+    }
+    Ok(probe)
 }
 
 fn names_of(names: &[String], key: &str, at: &Resolver<'_>) -> Result<Vec<String>, Error> {

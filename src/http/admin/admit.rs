@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, ORIGIN};
@@ -16,12 +17,15 @@ use axum::response::{IntoResponse, Response};
 use super::AdminState;
 use super::leave::Leave;
 use super::problem::Problem;
-use crate::clock::Clock;
+use crate::clock::{Clock, new_id};
 use crate::domain::bearer::Bearer;
 use crate::store::SharedRoster;
 use crate::store::roster::{Operator, Right};
+use crate::telemetry::traces::{self, Kind, Place, Said, Span};
 use crate::telemetry::{Flood, Metrics};
 
+/// W3C Trace Context.
+const TRACE: HeaderName = HeaderName::from_static("traceparent");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What admitting needs.
@@ -69,6 +73,43 @@ impl Door {
         Ok(())
     }
 
+    async fn traced(&self, path: &'static str, request: Request, next: Next) -> Response {
+        let traces = self.metrics.traces();
+        if !traces.are_on() {
+            return next.run(request).await;
+        }
+        let from = Instant::now();
+        let above = request.headers().get(TRACE).and_then(|value| value.to_str().ok());
+        let above = above.and_then(Place::parse);
+        let own = new_id(self.clock.now());
+        let place = match above {
+            Some(above) => Some(above.beside()),
+            None => traces.keep(own).then(|| Place::of(own)),
+        };
+        let operator = request.extensions().get::<Operator>().map(|one| one.name.clone());
+        let response = next.run(request).await;
+        let now = self.clock.now();
+        traces.send(place.map(|place| Span {
+            place,
+            under: above.map(|above| above.span),
+            name: "ask",
+            kind: Kind::Server,
+            from: traces::at(from, now),
+            until: now,
+            says: vec![
+                ("path", Said::Word(path)),
+                ("operator", Said::Text(operator.unwrap_or_default())),
+                (
+                    "http.response.status_code",
+                    Said::Figure(response.status().as_u16().into()),
+                ),
+            ],
+            links: Vec::new(),
+            failed: response.status().is_server_error(),
+        }));
+        response
+    }
+
     /// Counts a refusal and, within the limit, logs it. Nothing of a token is shown.
     fn note(&self, refused: &Refused) {
         let reason = refused.word();
@@ -103,9 +144,14 @@ pub(super) async fn admit(State(door): State<Arc<Door>>, mut request: Request, n
 }
 
 /// Lets an admitted request on to a path, if its operator's role allows what the path is for.
-pub(super) async fn allow(State((door, right)): State<(Arc<Door>, Right)>, request: Request, next: Next) -> Response {
+/// It stands in the trace that the caller says it belongs to.
+pub(super) async fn allow(
+    State((door, right, path)): State<(Arc<Door>, Right, &'static str)>,
+    request: Request,
+    next: Next,
+) -> Response {
     match door.allow(&request, right) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => door.traced(path, request, next).await,
         Err(refused) => {
             door.note(&refused);
             refused.problem().into_response()

@@ -108,7 +108,7 @@ impl Route {
 
     /// Into the router, behind the door that knows what each role may.
     pub(super) fn onto(self, router: Router<SharedApi>, door: &std::sync::Arc<Door>) -> Router<SharedApi> {
-        let guard = middleware::from_fn_with_state((door.clone(), self.right), allow);
+        let guard = middleware::from_fn_with_state((door.clone(), self.right, self.path), allow);
         router.route(self.path, self.handler.route_layer(guard))
     }
 }

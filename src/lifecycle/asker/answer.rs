@@ -11,6 +11,7 @@ use crate::domain::notification::TOKEN_REFERENCE_ID;
 use crate::domain::question::{Finding, agrees, answers_for};
 use crate::domain::status::Status;
 use crate::domain::token::{Token, Verdict};
+use crate::lifecycle::traced;
 use crate::lifecycle::{Learned, Looked, Taken, TokenService, Trouble};
 use crate::store::asking::UNREADABLE;
 
@@ -134,9 +135,13 @@ impl Enquiry {
             reconciles: purpose == Purpose::Reconcile,
             received_at: self.clock.now(),
         };
+        let from = std::time::Instant::now();
         let learned = timeout(LEARN_MAX, self.listener.learn(learned)).await;
         match learned.unwrap_or_else(|_| Err("not in time".to_owned())) {
             Ok(taken) => {
+                let (traces, now) = (self.metrics.traces(), self.clock.now());
+                let new = taken.verdict.map(|_| taken.notification);
+                new.inspect(|id| traced::learned(*id, None, from, traces, now));
                 let (finding, mut why) = made_of(&taken, held, &seen, is_same);
                 if purpose.wants_number(held) && finding == Finding::Agrees {
                     why += NO_NUMBER;

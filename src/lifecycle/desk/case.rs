@@ -13,6 +13,7 @@ use super::told::told;
 use crate::domain::command::{Because, Command, Heard, Next, Order, Seen, Service, Stage, Then};
 use crate::domain::id::TokenReference;
 use crate::lifecycle::throttle::COMMAND_WAITS_MAX;
+use crate::lifecycle::traced::{self, Called};
 use crate::lifecycle::{Learned, Looked, Reply, Request, Trouble};
 use crate::store;
 use crate::store::desk::{ClaimedCommand, Progress};
@@ -162,10 +163,25 @@ impl Case {
         }
         let (action, service, end) = words(command);
         self.office.metrics.command(action, service, end);
+        if command.stage.is_final() {
+            let (asked_at, now) = (self.claimed.kept.created_at, self.office.clock.now());
+            traced::ended(command, asked_at, self.office.metrics.traces(), now);
+        }
         match command.stage {
             Stage::Confirmed => tracing::info!(command = %command.id, action, service, "confirmed"),
             _ => tracing::warn!(command = %command.id, action, service, why = command.why, "{end}"),
         }
+    }
+
+    fn trace(&self, name: &'static str, from: Instant, outcome: &'static str) {
+        let called = Called {
+            name,
+            command: self.written.id,
+            service: self.written.order.through,
+            from,
+            outcome,
+        };
+        called.trace(self.office.metrics.traces(), self.office.clock.now());
     }
 
     /// Asks the service.
@@ -189,8 +205,10 @@ impl Case {
     async fn ask(&mut self, order: &Order, held: &Held) -> Result<Seen, Trouble> {
         let office = self.office.clone();
         let service = office.service(order.through).ok_or_else(|| not_here(order.through))?;
+        let from = Instant::now();
         let asked = timeout(CALL_MAX, service.look(&order.target)).await;
         let looked = asked.unwrap_or_else(|_| Err(too_late()));
+        self.trace("look", from, traced::of_look(&looked));
         // What was said to a request is what support asks for: no later question takes its place.
         if self.written.sends == 0 {
             self.answer = match &looked {
@@ -215,9 +233,11 @@ impl Case {
             let why = "there was no time left for it: too many calls a second".to_owned();
             return Ok(Heard::Unsent(Because { code: None, why }));
         }
+        let from = Instant::now();
         let reply = timeout(CALL_MAX, service.change(&request(command))).await;
-        self.replied(order, reply.unwrap_or_else(|_| Reply::Lost(too_late())))
-            .await
+        let reply = reply.unwrap_or_else(|_| Reply::Lost(too_late()));
+        self.trace("change", from, traced::of_change(&reply));
+        self.replied(order, reply).await
     }
 
     async fn replied(&mut self, order: &Order, reply: Reply) -> Result<Heard, store::Error> {
@@ -266,10 +286,17 @@ impl Case {
             reconciles: false,
             received_at: self.office.clock.now(),
         };
+        let from = Instant::now();
         let learned = timeout(LEARN_MAX, self.office.listener.learn(answer)).await;
-        let learned = learned.unwrap_or_else(|_| Err("not in time".to_owned()));
-        if let Err(error) = learned {
-            tracing::warn!(command = %self.written.id, error, "what the service said of a token was not taken in");
+        match learned.unwrap_or_else(|_| Err("not in time".to_owned())) {
+            Ok(taken) => {
+                let (traces, now) = (self.office.metrics.traces(), self.office.clock.now());
+                let new = taken.verdict.map(|_| taken.notification);
+                new.inspect(|id| traced::learned(*id, Some(self.written.id), from, traces, now));
+            }
+            Err(error) => {
+                tracing::warn!(command = %self.written.id, error, "what the service said of a token was not taken in");
+            }
         }
     }
 }

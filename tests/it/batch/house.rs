@@ -78,7 +78,7 @@ impl House {
             deadline: Duration::from_secs(20),
             windows: Windows::default(),
         };
-        let (batch, _worker) = Batch::start(store.clone(), bounds, Metrics::new());
+        let (batch, _worker) = Batch::start(store.clone(), bounds, clock.clone(), Metrics::new());
         let keys = Arc::new(Keys::load(settings.keys.clone()).expect("the keys are good"));
         let rules = Reading {
             payload: settings.callback.payload,
@@ -96,7 +96,7 @@ impl House {
     }
 
     pub fn sends(&self, body: Bytes) -> Asked {
-        let request = Request::post(PATH).extension(Caller(Ok(scene::peer())));
+        let request = Request::post(PATH).extension(Caller::Sender(scene::peer()));
         let request = request.body(Body::from(body)).expect("a request");
         let answer = self.router.clone().oneshot(request);
         Box::pin(async {

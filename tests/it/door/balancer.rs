@@ -175,6 +175,19 @@ async fn a_forwarded_certificate_meets_the_same_rules() {
 }
 
 #[tokio::test]
+async fn a_forwarded_probe_is_known_as_one() {
+    let mut setup = forwarded(ForwardedForm::Nginx, "127.0.0.1/32");
+    let probes = Authority::new("Probe Root", YEAR);
+    setup.tls.probe = Some(setup.rule("probes.pem", &probes, &["probe.example"]));
+    let door = setup.open().await;
+    let probe = probes.issue(&Leaf::client("probe.example", YEAR));
+    let told = caller(&door, &format!("{PROVED}{}", header(&probe))).await;
+    assert_eq!(told, "a probe: probe.example");
+    let told = caller(&door, &format!("{PROVED}{}", header(&door.client()))).await;
+    assert_eq!(told, LET_IN);
+}
+
+#[tokio::test]
 async fn a_known_name_that_is_forwarded_and_refused_is_noted_as_missed() {
     let door = forwarded(ForwardedForm::Nginx, "127.0.0.1/32").open().await;
     let past = (YEAR.0, datetime!(2026-11-01 0:00 UTC));

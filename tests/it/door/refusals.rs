@@ -53,6 +53,23 @@ async fn another_authority_is_refused_even_under_our_roots_name() {
 }
 
 #[tokio::test]
+async fn a_probe_that_is_refused_is_nobody_who_was_missed() {
+    let mut setup = Setup::new();
+    let probes = Authority::new("Probe Root", YEAR);
+    setup.tls.probe = Some(setup.rule("probes.pem", &probes, &["probe.example"]));
+    let door = setup.open().await;
+    let past = (YEAR.0, datetime!(2026-11-01 0:00 UTC));
+    let expired = probes.issue(&Leaf::client("probe.example", past));
+    is_refused(&door, &expired, "expired", "CertificateExpired").await;
+    let mastercards = probes.issue(&Leaf::client(NAME, YEAR));
+    assert!(
+        door.ask_as(&mastercards).await.is_err(),
+        "a probe's authority vouches for no sender"
+    );
+    assert_eq!(door.missed(), [(NAME.to_owned(), "wrong_name", 1)]);
+}
+
+#[tokio::test]
 async fn a_self_signed_certificate_is_refused() {
     let door = Setup::new().open().await;
     is_refused(&door, &decryption_key(2048, NAME), "unknown_issuer", "UnknownCA").await;

@@ -74,6 +74,7 @@ impl Setup {
                 certificate: folder.path().join("server.pem"),
                 private_key: folder.path().join("server.key"),
                 peers: Vec::new(),
+                probe: None,
                 crls: Vec::new(),
                 crl_expiry_enforced: false,
                 client_eku_required: true,
@@ -260,10 +261,11 @@ fn router(gate: Arc<Gate>) -> Router {
         .with_state(gate)
 }
 
-async fn who(Extension(Caller(caller)): Extension<Caller>) -> String {
+async fn who(Extension(caller): Extension<Caller>) -> String {
     match caller {
-        Ok(peer) => format!("{} of {:?} at {}", peer.name, peer.organization, peer.address.ip()),
-        Err(refused) => format!("refused: {}", refused.word()),
+        Caller::Sender(peer) => format!("{} of {:?} at {}", peer.name, peer.organization, peer.address.ip()),
+        Caller::Probe(peer) => format!("a probe: {}", peer.name),
+        Caller::Refused(refused) => format!("refused: {}", refused.word()),
     }
 }
 

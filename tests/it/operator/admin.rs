@@ -14,13 +14,14 @@ use mdes_receiver::domain::masked::Secret;
 use mdes_receiver::domain::notification::Windows;
 use mdes_receiver::http::admin::house::{Certificate, House, Key};
 use mdes_receiver::http::admin::{self, AdminState};
+use mdes_receiver::http::health::Readiness;
 use mdes_receiver::inbox::Redriven;
 use mdes_receiver::lifecycle::art::Art;
 use mdes_receiver::lifecycle::ordering::Offered;
 use mdes_receiver::store::alarms::Standing;
 use mdes_receiver::store::{
     Error, KeptNotification, KeptQuarantine, KeptStatement, KeptToken, Migrated, NewQuarantine, QuarantineFilter,
-    Recorded, Recording, Resolution, Store, Transition,
+    Recorded, Recording, Resolution, SharedStore, Store, Transition,
 };
 use mdes_receiver::telemetry::Metrics;
 use time::OffsetDateTime;
@@ -81,9 +82,10 @@ async fn pages(mood: Mood, listen: &str, stopping: CancellationToken) -> Router 
     if !matches!(mood, Mood::Unprepared) {
         store_is_there.cancel();
     }
+    let store: SharedStore = Arc::new(OnlyReady(mood));
     let state = AdminState {
-        store: Arc::new(OnlyReady(mood)),
-        readiness: Arc::default(),
+        readiness: Readiness::new(store.clone(), store_is_there, stopping.clone()),
+        store,
         outbox: nobody_asks.clone(),
         desk: nobody_asks.clone(),
         asking: nobody_asks.clone(),
@@ -98,7 +100,6 @@ async fn pages(mood: Mood, listen: &str, stopping: CancellationToken) -> Router 
         limits: crate::door::limits(),
         clock: Arc::new(SystemClock),
         metrics: Metrics::new(),
-        store_is_there,
         stopping,
         tokenex: None,
     };

@@ -403,6 +403,41 @@ fn a_destination_that_cannot_be_right_is_refused_with_the_key_that_is_wrong() {
 }
 
 #[test]
+fn a_probe_that_cannot_be_right_is_refused_with_the_key_that_is_wrong() {
+    let admitted = "[callback.probe]\nroots = ['probe-ca.pem']\nnames = ['probe.example']\n";
+    let probing = "url = 'https://tokens.example'\nclient_certificate = 'probe.pem'\nclient_key = 'probe.key'\n";
+    let good = format!("{admitted}[probe]\n{probing}");
+    let settings = operator(&with("[log]", &format!("filter = 'info'\n{good}"))).settings();
+    let probe = settings.probe.expect("it probes");
+    assert_eq!(
+        (probe.url.as_str(), probe.every.as_secs()),
+        ("https://tokens.example/probe", 60)
+    );
+    let wrong = [
+        (good.replace("https:", "http:"), "probe.url"),
+        (good.replace("tokens.example", "tokens.example/mdes"), "probe.url"),
+        (good.replace(admitted, ""), "probe.url"),
+        (
+            good.replace("client_certificate = 'probe.pem'", ""),
+            "probe.client_certificate",
+        ),
+        (format!("{good}every = '1s'"), "probe.every"),
+        (
+            good.replace("probe.example", "WS.mastercard.com"),
+            "callback.probe.names",
+        ),
+        (good.replace("['probe.example']", "[]"), "callback.probe.names"),
+    ];
+    for (lines, key) in wrong {
+        let refusal = operator(&with("[log]", &format!("filter = 'info'\n{lines}"))).refusal();
+        assert!(refusal.starts_with(&format!("key `{key}` ")), "{lines}: {refusal}");
+    }
+    let neither = good.replace("client_certificate = 'probe.pem'\nclient_key = 'probe.key'", "");
+    let refusal = operator(&with("[log]", &format!("filter = 'info'\n{neither}"))).refusal();
+    assert_eq!(refusal, "key `probe.client_certificate` is missing in receiver.toml");
+}
+
+#[test]
 fn what_cannot_be_right_is_refused() {
     let wrong = [
         ("[callback]", "context_root = 'mdes/'", "callback.context_root"),

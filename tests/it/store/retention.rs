@@ -353,7 +353,10 @@ async fn an_open_gap_and_an_open_reconcile_stay(database: Database) {
         .await;
     assert_eq!(drop_all(&scene.memory, Kept::Gaps, LATER).await.rows, 0, "it is open");
     let reconcile = asking::scene::reconcile_by(mdes_receiver::store::asking::Cause::Gap);
-    let closed = scene.memory.close_gaps(asking::scene::quiet(noon()), Some(&reconcile)).await;
+    let closed = scene
+        .memory
+        .close_gaps(asking::scene::quiet(noon()), Some(&reconcile))
+        .await;
     assert_eq!(closed.expect("the store answers").len(), 1);
     for kept in [Kept::Gaps, Kept::Reconciles] {
         assert_eq!(

@@ -110,7 +110,7 @@ fn of_bytes(request_id: &str, bytes: usize) -> Recording {
 
 async fn nothing_is_recorded_before_the_destinations_are_there(database: Database) {
     let store = database.open().await;
-    let (batch, _worker) = Batch::start(store, BOUNDS, Metrics::new());
+    let (batch, _worker) = Batch::start(store, BOUNDS, Arc::new(SystemClock), Metrics::new());
     let begun = CancellationToken::new();
     let batch = batch.not_before(begun.clone());
     let refused = batch.record(of_bytes("r-1", 1)).await;
@@ -122,7 +122,7 @@ async fn nothing_is_recorded_before_the_destinations_are_there(database: Databas
 
 async fn what_waits_for_a_commit_is_bounded_in_bytes_too(database: Database) {
     let store = database.open().await;
-    let (batch, _worker) = Batch::start(store, BOUNDS, Metrics::new());
+    let (batch, _worker) = Batch::start(store, BOUNDS, Arc::new(SystemClock), Metrics::new());
     let refused = batch.record(of_bytes("r-1", 100_001)).await;
     assert!(matches!(refused, Err(Unrecorded::Overloaded)), "{refused:?}");
     for request_id in ["r-2", "r-3"] {
@@ -140,7 +140,7 @@ async fn large_bodies_do_not_share_a_commit(database: Database) {
             ..BOUNDS
         },
     );
-    let (batch, _worker) = Batch::start(store, bounds, metrics.clone());
+    let (batch, _worker) = Batch::start(store, bounds, Arc::new(SystemClock), metrics.clone());
     let mut waiting = tokio::task::JoinSet::new();
     for request_id in ["r-1", "r-2", "r-3", "r-4"] {
         let batch = batch.clone();
@@ -164,7 +164,12 @@ impl Clock for Defect {
 
 async fn a_defect_in_one_commit_does_not_end_those_after_it(database: Database) {
     let store = store::open(&database.settings, Arc::new(Defect::default())).await;
-    let (batch, _worker) = Batch::start(store.expect("the settings are good"), BOUNDS, Metrics::new());
+    let (batch, _worker) = Batch::start(
+        store.expect("the settings are good"),
+        BOUNDS,
+        Arc::new(SystemClock),
+        Metrics::new(),
+    );
     let cut_off = batch.record(of_bytes("r-1", 10)).await;
     assert!(matches!(cut_off, Err(Unrecorded::Unavailable(_))), "{cut_off:?}");
     let recorded = batch.record(of_bytes("r-2", 10)).await;

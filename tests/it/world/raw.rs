@@ -97,7 +97,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
     pub async fn hear(&mut self) -> std::io::Result<Reply> {
         let hearing = async {
             let mut reply = self.hear_head().await?;
-            let length = reply.header("content-length").expect("a length");
+            let length = match reply.status {
+                204 => "0", // it has none, and so no length (RFC 9110, 8.6)
+                _ => reply.header("content-length").expect("a length"),
+            };
             reply.body = vec![0; length.parse().expect("a number")];
             self.0.read_exact(&mut reply.body).await?;
             Ok(reply)
