@@ -47,6 +47,7 @@ use gaps::Gaps;
 use house::Assembled;
 use overhear::Ear;
 use reload::Reloadable;
+pub use house::certificates;
 pub use reload::Reread;
 use upkeep::{Preparation, begin, measure, prepare, redrive_for_ever};
 

@@ -21,8 +21,17 @@ pub enum Charge {
 
 /// The answer about this token, and why, in words for a person.
 pub fn charge(token: &Token, registration: Option<&Registration>) -> (Charge, &'static str) {
-    match token.status() {
-        Some(Status::Active) if token.is_provisional() => {
+    of_status(token.status(), token.is_provisional(), registration)
+}
+
+/// The answer about a token that stands so.
+pub fn of_status(
+    status: Option<&Status>,
+    is_provisional: bool,
+    registration: Option<&Registration>,
+) -> (Charge, &'static str) {
+    match status {
+        Some(Status::Active) if is_provisional => {
             let why = "the network says ACTIVE, and something speaks against it: `doubts` says what";
             (Charge::Confirm, why)
         }
