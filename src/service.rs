@@ -45,9 +45,9 @@ use crate::telemetry::{Metrics, Misses};
 use act::{Services, With};
 use gaps::Gaps;
 use house::Assembled;
+pub use house::certificates;
 use overhear::Ear;
 use reload::Reloadable;
-pub use house::certificates;
 pub use reload::Reread;
 use upkeep::{Preparation, begin, measure, prepare, redrive_for_ever};
 

@@ -19,6 +19,17 @@ pub enum Charge {
     No,
 }
 
+impl Charge {
+    /// The word that answers and people use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Charge::Yes => "yes",
+            Charge::Confirm => "confirm",
+            Charge::No => "no",
+        }
+    }
+}
+
 /// The answer about this token, and why, in words for a person.
 pub fn charge(token: &Token, registration: Option<&Registration>) -> (Charge, &'static str) {
     of_status(token.status(), token.is_provisional(), registration)

@@ -9,6 +9,7 @@ use super::outbox::Standing;
 use super::search::{CALLED_MAX, Head};
 use crate::domain::charge::{Charge, charge};
 use crate::domain::event::Advice;
+use crate::domain::peer::Peer;
 use crate::domain::token::Registration;
 
 impl Standing {
@@ -116,12 +117,7 @@ impl Head {
             "id": self.id,
             "request_id": self.request_id,
             "received_at": rfc3339(self.received_at),
-            "peer": {
-                "name": self.peer.name,
-                "organization": self.peer.organization,
-                "address": self.peer.address.to_string(),
-                "certificate_sha256": self.peer.certificate_sha256,
-            },
+            "peer": peer(&self.peer),
             "sealed_by": self.sealed_by,
             "sealed_bytes": self.sealed_bytes,
             "key": self.key,
@@ -129,6 +125,16 @@ impl Head {
             "flags": self.flags,
         })
     }
+}
+
+/// Who sent something.
+pub fn peer(peer: &Peer) -> Value {
+    json!({
+        "name": peer.name,
+        "organization": peer.organization,
+        "address": peer.address.to_string(),
+        "certificate_sha256": peer.certificate_sha256,
+    })
 }
 
 /// In full.

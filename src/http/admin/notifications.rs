@@ -8,7 +8,7 @@ use super::ask::{Ask, Named, Page};
 use super::problem::Problem;
 use super::route::{Route, get, paged, path};
 use super::v1::SharedApi;
-use super::wire::{self, rfc3339};
+use super::wire;
 use crate::domain::id::NotificationId;
 use crate::store::search::Head;
 

@@ -7,9 +7,9 @@ use time::format_description::well_known::Rfc3339;
 use super::house::Certificate;
 use crate::domain::id::{Namespace, TokenReference};
 use crate::domain::peer::Peer;
-use crate::store::KeptStatement;
 use crate::store::desk::KeptCommand;
 use crate::store::outbox::Standing;
+use crate::store::{KeptStatement, shown};
 
 /// A token as it stands, and what it was registered with.
 pub(super) fn standing(standing: &Standing) -> Value {
@@ -23,12 +23,7 @@ pub(super) fn statement(statement: &KeptStatement) -> Value {
 
 /// Who sent something.
 pub(super) fn peer(peer: &Peer) -> Value {
-    json!({
-        "name": peer.name,
-        "organization": peer.organization,
-        "address": peer.address.to_string(),
-        "certificate_sha256": peer.certificate_sha256,
-    })
+    shown::peer(peer)
 }
 
 /// A certificate, with the days that are left of it; negative once it is over.
