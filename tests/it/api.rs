@@ -6,7 +6,7 @@ mod admit;
 mod assets;
 mod audit;
 mod charge;
-mod commands;
+pub mod commands;
 mod deliveries;
 mod docs;
 mod events;
