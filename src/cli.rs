@@ -4,19 +4,27 @@
 //! 2 if the call or the configuration is wrong. Results go to standard output, logs to standard error.
 
 mod alarms;
+mod assets;
+mod audit;
+mod certificates;
+mod charge;
 mod check;
 mod deliveries;
 mod destinations;
 mod dev;
 mod endpoint;
+mod events;
+mod explain;
 mod inspect;
 mod keys;
 mod lifecycle;
 mod links;
 mod listen;
 mod migrate;
+mod notifications;
 mod operators;
 mod output;
+mod pages;
 mod quarantine;
 mod reconcile;
 mod retention;
@@ -64,9 +72,10 @@ const AFTER_HELP: &str = "\
 Something is wrong, and it is three in the morning:
   mdes-receiver check                 what is wrong, and what to do about it, one line for each finding
   mdes-receiver quarantine list       what came in and could not be used: nothing is lost
-  mdes-receiver token show DWSPMC…    what is known of one token, and how it came to be known
+  mdes-receiver explain DWSPMC…       what was known of one token and when, and who was told
 
 Exit codes: 0 done · 1 what was asked about is not well, or not there · 2 the call or the configuration is wrong
+(`charge` has two more: docs/cli.md)
 
 Every key of the configuration: config/example.toml";
 
@@ -88,11 +97,19 @@ enum Command {
     Keys(keys::KeysArgs),
     /// Open a sealed body with the decryption keys, or say which step failed.
     Inspect(inspect::InspectArgs),
+    /// What was known of a token and when, from which notification, and who was told: its whole story.
+    Explain(explain::ExplainArgs),
+    /// May this token be charged: yes, no or confirm.
+    Charge(charge::ChargeArgs),
     /// What is known of a token, and how it came to be known; or register your own.
     #[command(visible_alias = "tokens")]
     Token(token::TokenArgs),
+    /// What Mastercard sent, and what came of it.
+    Notifications(notifications::NotificationsArgs),
     /// What came in and could not be used: look at it, read it again, or set it aside.
     Quarantine(quarantine::QuarantineArgs),
+    /// What merchants are told, in the order in which it happened.
+    Events(events::EventsArgs),
     /// What is on its way to your own systems: look at it, try it again, set it aside, send it once more.
     Deliveries(deliveries::DeliveriesArgs),
     /// Who is told, and how far they are; hold one, or let it go on.
@@ -105,6 +122,12 @@ enum Command {
     Retention(retention::RetentionArgs),
     /// Which names of MDES and of TokenEx are of one token.
     Links(links::LinksArgs),
+    /// Card art that a token names, as a file.
+    Assets(assets::AssetsArgs),
+    /// The certificates and revocation lists of the configuration, with the days that are left.
+    Certificates(certificates::CertificatesArgs),
+    /// Who did what, when, from where and why.
+    Audit(audit::AuditArgs),
     /// Who may ask the admin API: make a token, or take it away.
     Operators(operators::OperatorsArgs),
     /// Play your own endpoint: take what is told, show it, and measure.
@@ -113,6 +136,10 @@ enum Command {
     Listen(listen::ListenArgs),
     /// Check a webhook's signature, or say what is wrong with it.
     Verify(verify::VerifyArgs),
+    /// The completions of a shell, on standard output.
+    Completions(pages::CompletionsArgs),
+    /// Write the manual pages.
+    Man(pages::ManArgs),
 }
 
 /// Runs the command and says how it went.
@@ -145,6 +172,15 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             None => keys::run(args, configured_keys(&cli, &args.key_files)?),
         },
         Command::Inspect(args) => inspect::run(args, configured_keys(&cli, &args.key_files)?),
+        Command::Explain(args) => explain::run(args, &load(&cli)?).await,
+        Command::Charge(args) => charge::run(args, &load(&cli)?).await,
+        Command::Notifications(args) => notifications::run(args, &load(&cli)?).await,
+        Command::Events(args) => events::run(args, &load(&cli)?).await,
+        Command::Assets(args) => assets::run(args, &load(&cli)?).await,
+        Command::Certificates(args) => Ok(certificates::run(args, &load(&cli)?, now)),
+        Command::Audit(args) => audit::run(args, &load(&cli)?).await,
+        Command::Completions(args) => pages::completions(args),
+        Command::Man(args) => pages::man(args),
         Command::Token(args) => token::run(args, &load(&cli)?).await,
         Command::Quarantine(args) => quarantine::run(args, &load(&cli)?, now).await,
         Command::Deliveries(args) => deliveries::run(args, &load(&cli)?).await,

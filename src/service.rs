@@ -52,6 +52,7 @@ use act::{Services, With};
 use export::{Exporter, Exporting};
 use gaps::Gaps;
 use house::Assembled;
+pub use house::certificates;
 use overhear::Ear;
 pub use probe::Probed;
 use probe::Prober;

@@ -281,6 +281,6 @@ fn state(word: &str) -> Result<State, String> {
     State::parse(word).ok_or_else(|| "must be due, leased, parked, delivered or skipped".to_owned())
 }
 
-fn pattern(text: &str) -> Result<Pattern, String> {
+pub(super) fn pattern(text: &str) -> Result<Pattern, String> {
     Pattern::parse(text).ok_or_else(|| "names no event type; write one such as token.suspended or token.*".to_owned())
 }

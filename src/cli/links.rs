@@ -8,8 +8,9 @@ use clap::{Args, Subcommand};
 use csv::StringRecord;
 use serde_json::json;
 
-use super::{NOT_WELL, open_memory, output, rows};
+use super::{MISUSED, NOT_WELL, open_memory, output, rows};
 use crate::config::settings::Settings;
+use crate::domain::id::TokenReference;
 use crate::store::desk::{Desk as _, Link};
 use crate::store::linked::Written;
 use crate::store::{self, Memory, Store as _};
@@ -37,8 +38,23 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Join the names of one token.
+    Add {
+        /// MDES's name.
+        #[arg(long, value_name = "NAME")]
+        token_unique_reference: String,
+        /// TokenEx's name.
+        #[arg(long, value_name = "NAME")]
+        tokenex_token: String,
+        /// Which network token of TokenEx's.
+        #[arg(long, value_name = "ID")]
+        token_reference_id: Option<String>,
+    },
     /// All links, in the order of their names.
     List {
+        /// Only those of this token of MDES's.
+        #[arg(long, value_name = "REFERENCE")]
+        token: Option<String>,
         /// For programs: one JSON object a line.
         #[arg(long)]
         json: bool,
@@ -61,7 +77,27 @@ pub(super) async fn run(args: &LinksArgs, settings: &Settings) -> anyhow::Result
     let memory = open_memory(settings).await?;
     let done = match &args.command {
         Command::Import { file, dry_run } => import(file.clone(), *dry_run, &memory).await,
-        Command::List { json } => list(*json, &memory).await,
+        Command::Add {
+            token_unique_reference,
+            tokenex_token,
+            token_reference_id,
+        } => {
+            let written = Written {
+                token_unique_reference: token_unique_reference.clone(),
+                tokenex_token: tokenex_token.clone(),
+                token_reference_id: token_reference_id.clone(),
+            };
+            add(written, &memory).await
+        }
+        Command::List { token: None, json } => list(*json, &memory).await,
+        Command::List {
+            token: Some(token),
+            json,
+        } => {
+            let links = memory.links_of(&TokenReference::mdes(token)).await?;
+            print(&links, *json);
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Remove {
             token_unique_reference,
             tokenex_token,
@@ -155,17 +191,35 @@ async fn list(as_json: bool, memory: &Memory) -> anyhow::Result<ExitCode> {
     let mut after: Option<Link> = None;
     loop {
         let links = memory.links(after.as_ref(), CHUNK as u32).await?;
-        for link in &links {
-            output::print(&match as_json {
-                true => format!("{}\n", json!(link)),
-                false => line(link),
-            });
-        }
+        print(&links, as_json);
         match links.into_iter().last() {
             Some(last) => after = Some(last),
             None => return Ok(ExitCode::SUCCESS),
         }
     }
+}
+
+fn print(links: &[Link], as_json: bool) {
+    for link in links {
+        output::print(&match as_json {
+            true => format!("{}\n", json!(link)),
+            false => line(link),
+        });
+    }
+}
+
+/// A crash before the commit joins nothing.
+async fn add(written: Written, memory: &Memory) -> anyhow::Result<ExitCode> {
+    let link = match written.checked() {
+        Ok(link) => link,
+        Err(unfit) => {
+            eprintln!("{unfit}");
+            return Ok(ExitCode::from(MISUSED));
+        }
+    };
+    let new = memory.link(&[link]).await?;
+    output::print(if new == 1 { "joined\n" } else { "joined already\n" });
+    Ok(ExitCode::SUCCESS)
 }
 
 fn line(link: &Link) -> String {

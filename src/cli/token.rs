@@ -2,6 +2,7 @@
 
 mod import;
 mod json;
+mod list;
 mod told;
 
 use std::process::ExitCode;
@@ -20,6 +21,8 @@ Examples:
   mdes-receiver token show DWSPMC000000000132d72d4fcb2f4136a0532d3093ff1a45
   mdes-receiver token show --namespace tokenex 476120FDallZ7718
   mdes-receiver token list --limit 20
+  mdes-receiver token list --suffix 1209
+  mdes-receiver token list --status SUSPENDED --since 2026-11-22T10:00:00Z
   mdes-receiver token list --json | jq '.[] | select(.provisional)'
   mdes-receiver tokens import our-tokens.csv --dry-run")]
 pub(super) struct TokenArgs {
@@ -43,18 +46,8 @@ enum Command {
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
-    /// Tokens in the order of their references.
-    List {
-        /// Begin after this reference.
-        #[arg(long, value_name = "REFERENCE")]
-        after: Option<String>,
-        /// How many at most.
-        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
-        limit: u32,
-        /// For programs.
-        #[arg(long)]
-        json: bool,
-    },
+    /// Tokens in the order of their references; or those that fit, with a status or a time the newest first.
+    List(list::List),
     /// Register the tokens that you made, with your own reference for the card or customer: every event then carries it.
     Import(import::Import),
 }
@@ -76,7 +69,7 @@ pub(super) async fn run(args: &TokenArgs, settings: &Settings) -> anyhow::Result
             let links = joined(&*store, &*memory, &reference, settings.lifecycle.authority).await?;
             show(&store, &reference, &links, *json, *limit).await
         }
-        Command::List { after, limit, json } => list(&store, after.as_deref(), *limit, *json).await,
+        Command::List(args) => list::run(args, &memory).await,
         Command::Import(args) => import::run(args, &*memory).await,
     };
     memory.close().await;
@@ -106,17 +99,6 @@ async fn show(
         output::print_json(&json::story(&kept, links, &transitions, &statements));
     } else {
         output::print(&told::story(&kept, links, &transitions, &statements));
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn list(store: &SharedStore, after: Option<&str>, limit: u32, as_json: bool) -> anyhow::Result<ExitCode> {
-    let after = after.map(TokenReference::mdes);
-    let tokens = store.tokens(after.as_ref(), limit).await?;
-    if as_json {
-        output::print_json(&tokens.iter().map(json::token).collect());
-    } else {
-        output::print(&told::list(&tokens, limit));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -19,17 +19,40 @@ pub enum Charge {
     No,
 }
 
+impl Charge {
+    /// The word that answers and people use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Charge::Yes => "yes",
+            Charge::Confirm => "confirm",
+            Charge::No => "no",
+        }
+    }
+}
+
 /// The answer about this token, and why, in words for a person.
 pub fn charge(token: &Token, registration: Option<&Registration>) -> (Charge, &'static str) {
-    match token.status() {
-        Some(Status::Active) if token.doubts().iter().any(|doubt| *doubt != Doubt::NumberMissing) => {
-            let why = "the network says ACTIVE, and something speaks against it: `doubts` says what";
-            (Charge::Confirm, why)
-        }
-        Some(Status::Active) if token.lacks_number() => (
+    let is_doubted = token.doubts().iter().any(|doubt| *doubt != Doubt::NumberMissing);
+    match of_status(token.status(), is_doubted, registration) {
+        (Charge::Yes, _) if token.lacks_number() => (
             Charge::Yes,
             "the network says ACTIVE; but its number is another one now, which was not given yet",
         ),
+        answer => answer,
+    }
+}
+
+/// The answer about a token that stands so.
+pub fn of_status(
+    status: Option<&Status>,
+    is_doubted: bool,
+    registration: Option<&Registration>,
+) -> (Charge, &'static str) {
+    match status {
+        Some(Status::Active) if is_doubted => {
+            let why = "the network says ACTIVE, and something speaks against it: `doubts` says what";
+            (Charge::Confirm, why)
+        }
         Some(Status::Active) => (Charge::Yes, "the network says ACTIVE"),
         Some(Status::Inactive) => (Charge::No, "the network says INACTIVE: it is not activated yet"),
         Some(Status::Suspended) => (

@@ -83,7 +83,8 @@ fn shown(key: &DecryptionKey, newest: &str) -> Key {
     }
 }
 
-fn certificates(settings: &Settings) -> Vec<Certificate> {
+/// Every certificate and revocation list that the configuration names, as its file is now.
+pub fn certificates(settings: &Settings) -> Vec<Certificate> {
     let tls = &settings.callback.tls;
     let mut all = Vec::new();
     let mut add = |purpose, exhibits: Vec<Exhibit>| all.extend(exhibits.into_iter().map(|one| named(purpose, one)));

@@ -60,6 +60,9 @@ pub trait Asking: Send + Sync {
     /// Questions, those that were given up first, then by identity, after that one, at most `limit` (1 to 1,000).
     async fn questions(&self, after: Option<&KeptQuestion>, limit: u32) -> Result<Vec<KeptQuestion>, Error>;
 
+    /// The question about that token, if it is asked after.
+    async fn question_of(&self, token: &TokenReference) -> Result<Option<KeptQuestion>, Error>;
+
     /// Keeps a reconcile, due now. A scheduled one is kept only if no scheduled one is open and the newest scheduled one
     /// was kept before `unless_since`, if that is given; `false`: it was not. Two replicas never both keep one. For
     /// other causes `unless_since` says nothing, and told twice under one id it is kept once.

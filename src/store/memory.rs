@@ -701,6 +701,10 @@ impl Asking for Memory {
             .await
     }
 
+    async fn question_of(&self, token: &TokenReference) -> Result<Option<KeptQuestion>, Error> {
+        self.read(async |session| questions::of(session, token).await).await
+    }
+
     async fn begin_reconcile(
         &self,
         reconcile: &NewReconcile,

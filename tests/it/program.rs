@@ -8,6 +8,7 @@ mod generated;
 mod interop;
 pub mod process;
 mod readme;
+mod shell;
 mod signals;
 mod supervisor;
 pub mod traffic;

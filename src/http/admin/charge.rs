@@ -6,18 +6,15 @@ use axum::extract::State;
 use axum::http::header::{ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::ask::{Ask, Named};
 use super::problem::Problem;
 use super::route::{Route, get, header, namespace, path};
 use super::tokens::Whose;
 use super::v1::SharedApi;
-use super::wire::rfc3339;
-use crate::domain::charge::{Charge, charge};
-use crate::store::outbox::Standing;
 use crate::store::roster::Right;
-use crate::store::search::CALLED_MAX;
+use crate::store::shown::charged;
 
 /// Its path.
 pub(super) fn routes() -> Vec<Route> {
@@ -46,7 +43,7 @@ pub(super) async fn ask(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let found = api.state.search.called(whose.namespace, &reference).await?;
-    let answer = answer(&found).ok_or_else(Problem::unknown_token)?;
+    let (_, answer) = charged(&found).ok_or_else(Problem::unknown_token)?;
     let text = answer.to_string();
     let hash = digest::digest(&digest::SHA256, text.as_bytes());
     let tag = format!("\"{}\"", hex::encode(&hash.as_ref()[..16]));
@@ -66,50 +63,4 @@ fn knows(shown: &str, tag: &str) -> bool {
     let tags = shown.split(',').map(str::trim);
     tags.map(|one| one.trim_start_matches("W/"))
         .any(|one| one == tag || one == "*")
-}
-
-fn answer(found: &[Standing]) -> Option<Value> {
-    let judged: Vec<(Charge, &str, &Standing)> = found.iter().take(CALLED_MAX).map(judged).collect();
-    let (word, why, standing) = judged.iter().max_by_key(|(word, ..)| *word)?;
-    let mut answer = one(*word, why, standing);
-    if found.len() > CALLED_MAX && *word == Charge::Yes {
-        answer["charge"] = json!(Charge::Confirm);
-        answer["why"] = json!("more tokens bear this reference than are looked at: ask by a token's own");
-    }
-    let tokens: Vec<Value> = judged
-        .iter()
-        .map(|(word, why, standing)| one(*word, why, standing))
-        .collect();
-    answer["tokens"] = json!(tokens);
-    Some(answer)
-}
-
-fn judged(standing: &Standing) -> (Charge, &'static str, &Standing) {
-    if standing.unreadable.is_some() {
-        let why = "what is held of it cannot be read: ask the network, and see the log";
-        return (Charge::Confirm, why, standing);
-    }
-    let (word, why) = charge(&standing.token, standing.registration.as_ref());
-    (word, why, standing)
-}
-
-fn one(word: Charge, why: &str, standing: &Standing) -> Value {
-    let token = &standing.token;
-    let registration = standing.registration.as_ref();
-    json!({
-        "charge": word,
-        "why": why,
-        "namespace": token.reference.namespace,
-        "token_unique_reference": token.reference.reference,
-        "merchant_reference": registration.and_then(|registration| registration.merchant_reference.as_ref()),
-        "status": token.status(),
-        "suspended_by": token.suspended_by().collect::<Vec<_>>(),
-        "provisional": token.is_provisional(),
-        "doubts": token.doubts(),
-        "as_of": {
-            "status_at": token.status_at().map(rfc3339),
-            "updated_at": rfc3339(standing.updated_at),
-        },
-        "sequence": token.sequence,
-    })
 }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::Serialize;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use super::wire::rfc3339;
 use crate::domain::id::NotificationId;
 use crate::domain::masked::Secret;
 use crate::inbox::Redriven;
@@ -60,6 +62,23 @@ pub struct Certificate {
     pub not_after: Option<OffsetDateTime>,
     /// Why it cannot be shown.
     pub problem: Option<String>,
+}
+
+impl Certificate {
+    /// For programs, with the days that are left of it; negative once it is over.
+    pub fn shown(&self, now: OffsetDateTime) -> Value {
+        json!({
+            "purpose": self.purpose,
+            "setting": self.setting,
+            "file": self.file,
+            "subject": self.subject,
+            "sha256": self.sha256,
+            "not_before": self.not_before.map(rfc3339),
+            "not_after": self.not_after.map(rfc3339),
+            "days_left": self.not_after.map(|end| (end - now).whole_days()),
+            "problem": self.problem,
+        })
+    }
 }
 
 /// A decryption key.

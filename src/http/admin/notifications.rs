@@ -8,7 +8,7 @@ use super::ask::{Ask, Named, Page};
 use super::problem::Problem;
 use super::route::{Route, get, paged, path};
 use super::v1::SharedApi;
-use super::wire::{self, rfc3339};
+use super::wire;
 use crate::domain::id::NotificationId;
 use crate::store::search::Head;
 
@@ -36,7 +36,7 @@ pub(super) async fn list(State(api): State<SharedApi>, Ask(page): Ask<Page>) -> 
     let heads = api.state.search.heads(before, limit).await?;
     let last = heads.last().filter(|_| heads.len() >= limit as usize);
     let next = last.map(|last| last.id);
-    let items: Vec<Value> = heads.iter().map(shown).collect();
+    let items: Vec<Value> = heads.iter().map(Head::shown).collect();
     Ok(Json(json!({ "items": items, "next": next })))
 }
 
@@ -50,21 +50,7 @@ pub(super) async fn show(State(api): State<SharedApi>, Named(id): Named) -> Resu
         .await?
         .ok_or_else(Problem::unknown_notification)?;
     let statements = api.state.search.statements_in(id).await?;
-    let mut shown = shown(&head);
+    let mut shown = head.shown();
     shown["statements"] = statements.iter().map(wire::statement).collect();
     Ok(Json(shown))
-}
-
-fn shown(head: &Head) -> Value {
-    json!({
-        "id": head.id,
-        "request_id": head.request_id,
-        "received_at": rfc3339(head.received_at),
-        "peer": wire::peer(&head.peer),
-        "sealed_by": head.sealed_by,
-        "sealed_bytes": head.sealed_bytes,
-        "key": head.key,
-        "repeats": head.repeats,
-        "flags": head.flags,
-    })
 }

@@ -439,6 +439,25 @@ limit $3
 ",
 );
 
+const OF: Sql = Sql::same(
+    "\
+-- questions: the one about a token
+select namespace, token_unique_reference, asks, finding, why, given_up, opened_at, due_at, (
+  select doubts from tokens
+  where tokens.namespace = questions.namespace
+    and tokens.token_unique_reference = questions.token_unique_reference) as doubts
+from questions
+where namespace = $1
+  and token_unique_reference = $2
+",
+);
+
+/// The question about that token, if it is asked after.
+pub(in crate::store) async fn of(session: &mut Session, token: &TokenReference) -> Result<Option<KeptQuestion>, Error> {
+    let rows: Vec<QuestionRow> = fetch!(session, OF, token.namespace.as_str(), &token.reference)?;
+    rows.into_iter().next().map(QuestionRow::kept).transpose()
+}
+
 const GOING_ON: Sql = Sql::same(
     "\
 -- questions: a page of those that go on

@@ -150,20 +150,20 @@ async fn a_sealed_body_is_opened_or_the_step_that_failed_is_named(database: Data
 
 /// What a command did.
 #[derive(Debug)]
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
 }
 
 impl Ran {
-    fn ends_with(&self, code: i32, words: &str) -> bool {
+    pub fn ends_with(&self, code: i32, words: &str) -> bool {
         self.code == Some(code) && self.out.ends_with(words)
     }
 }
 
 /// Runs the program to its end on this desk's configuration.
-async fn ran(desk: &Desk, args: &[&str]) -> Ran {
+pub async fn ran(desk: &Desk, args: &[&str]) -> Ran {
     let config = config_file(desk);
     let mut process = Process::start(&desk.path(""), &[&["--config", text(&config)], args].concat());
     let code = process.ended().await.code();
@@ -175,7 +175,7 @@ async fn ran(desk: &Desk, args: &[&str]) -> Ran {
 }
 
 /// The status and the error code of the answer to this body.
-async fn send(desk: &Desk, program: &Program, sent: Bytes) -> (u16, serde_json::Value) {
+pub async fn send(desk: &Desk, program: &Program, sent: Bytes) -> (u16, serde_json::Value) {
     let answer = desk.sender(program.callback).send(sent).await.expect("an answer");
     (answer.status, body(&answer)["errorCode"].clone())
 }

@@ -10,8 +10,9 @@ use crate::support::Database;
 
 const README: &str = include_str!("../../../README.md");
 /// Those beside it, by their paths.
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
     "deploy/balancers/README.md",
+    "docs/cli.md",
     "docs/onboarding.md",
     "docs/operations.md",
     "docs/pci.md",
