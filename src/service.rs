@@ -124,16 +124,8 @@ impl Service {
         ];
         doors.extend(ear.map(|ear| ear.serve(&inbox, &clock, &metrics, &misses, &stop)));
         let ((is_unfit, unfit), new_keys, span) = (oneshot::channel(), Arc::new(Notify::new()), [&there, &stop]);
-        let mut workers = deliver::start(&settings, &destinations, &inbox, &outbox, &clock, &metrics, span);
-        start_workers(
-            &with(&settings, &inbox, &memory, &clock, &metrics),
-            &services,
-            &watch,
-            span,
-            &mut workers,
-        );
-        let gaps = Gaps::new(&settings.lifecycle, &memory, misses, &clock, &metrics).started(span, &mut workers);
-        let probe = Prober::start(settings.probe.as_ref(), &clock, &metrics, &stop, &mut workers)?;
+        let with = with(&settings, &inbox, &memory, &clock, &metrics);
+        let Working { workers, gaps, probe } = Working::start(&with, &destinations, &services, &watch, misses, span)?;
         let reloadable = Reloadable {
             supervisor: Supervisor::from_env(),
             door,
@@ -362,15 +354,33 @@ fn admin_router(
     admin::router(state, &settings.admin)
 }
 
-fn start_workers(
-    with: &With<'_>,
-    services: &Services,
-    watch: &Arc<Watch>,
-    span: [&CancellationToken; 2],
-    workers: &mut JoinSet<()>,
-) {
-    services.start(with, span, workers);
-    watch.clone().started(span, workers);
+/// Whoever works beside the doors.
+struct Working {
+    workers: JoinSet<()>,
+    gaps: Arc<Gaps>,
+    probe: Option<Arc<Prober>>,
+}
+
+impl Working {
+    /// All of them; they begin once the store is there, but for who finds out whether it is.
+    fn start(
+        with: &With<'_>,
+        destinations: &[deliver::Named],
+        services: &Services,
+        watch: &Arc<Watch>,
+        misses: Misses,
+        span: [&CancellationToken; 2],
+    ) -> anyhow::Result<Self> {
+        let (settings, memory, clock, metrics) = (with.settings, with.memory, with.clock, with.metrics);
+        let outbox: SharedOutbox = memory.clone();
+        let mut workers = deliver::start(settings, destinations, with.inbox, &outbox, clock, metrics, span);
+        services.start(with, span, &mut workers);
+        watch.clone().started(span, &mut workers);
+        let gaps = Gaps::new(&settings.lifecycle, memory, misses, clock, metrics).started(span, &mut workers);
+        let (probe, stop) = (settings.probe.as_ref(), span[1]);
+        let probe = Prober::start(probe, clock, metrics, watch.reports(), stop, &mut workers)?;
+        Ok(Working { workers, gaps, probe })
+    }
 }
 
 fn with<'a>(

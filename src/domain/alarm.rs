@@ -148,7 +148,7 @@ alerts! {
     /// No notification for longer than usual, or none ever.
     Silent = "MdesSilent" of Silence,
     /// Our own call through the public name does not come in.
-    ProbeFailed = "MdesProbeFailed" of Probe,
+    ProbeFails = "MdesProbeFails" of Probe,
     /// A command has no proof.
     CommandOverdue = "MdesCommandOverdue" of Command,
     /// A command waits for another operator.
@@ -188,7 +188,7 @@ impl Alert {
                 "nothing is sent to it until it is resumed: `mdes-receiver destinations resume NAME`"
             }
             Alert::Silent => "find out whether it is quiet or broken: try the way in from outside",
-            Alert::ProbeFailed => "the name, the balancer, the firewall, our certificate: try the way in from outside",
+            Alert::ProbeFails => "the name, the balancer, the firewall, our certificate: try the way in from outside",
             Alert::CommandOverdue => {
                 "nothing was seen of it, and it is being asked after; see whether notifications come"
             }

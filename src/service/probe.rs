@@ -17,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 use super::deliver::supervised;
 use crate::clock::Clock;
 use crate::config::settings;
+use crate::domain::alarm::{Alarm, Alert};
 use crate::net::egress::{Class, Client, Error, Limits, Request, Target};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Reports};
 
 const NAME: HeaderValue = HeaderValue::from_static(concat!("mdes-receiver/", env!("CARGO_PKG_VERSION")));
 /// The answer has none; of a stranger's, no more than it takes to be polite.
@@ -53,6 +54,7 @@ pub(super) struct Prober {
     total: Duration,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
+    reports: Reports,
     told: watch::Sender<Option<Probed>>,
 }
 
@@ -62,13 +64,14 @@ impl Prober {
         settings: Option<&settings::Probe>,
         clock: &Arc<dyn Clock>,
         metrics: &Metrics,
+        reports: &Reports,
         stop: &CancellationToken,
         workers: &mut JoinSet<()>,
     ) -> anyhow::Result<Option<Arc<Self>>> {
         let Some(settings) = settings else {
             return Ok(None);
         };
-        let prober = Prober::load(settings, clock, metrics)?;
+        let prober = Prober::load(settings, clock, metrics, reports)?;
         let (one, stop_of_one) = (prober.clone(), stop.clone());
         let work = move || one.clone().run(stop_of_one.clone());
         let panicked = || tracing::error!("the prober panicked; another one begins");
@@ -79,7 +82,12 @@ impl Prober {
     }
 
     /// Reads its certificate; an address in the URL that the guard would refuse is refused now.
-    fn load(settings: &settings::Probe, clock: &Arc<dyn Clock>, metrics: &Metrics) -> anyhow::Result<Arc<Self>> {
+    fn load(
+        settings: &settings::Probe,
+        clock: &Arc<dyn Clock>,
+        metrics: &Metrics,
+        reports: &Reports,
+    ) -> anyhow::Result<Arc<Self>> {
         let named = |error: &dyn std::fmt::Display| anyhow::anyhow!("key `probe`: {error}");
         let client = Client::new(&settings.egress, clock.clone()).map_err(|error| named(&error))?;
         let target = Target::parse(&settings.url).map_err(|error| named(&error))?;
@@ -91,6 +99,7 @@ impl Prober {
             total: settings.egress.total,
             clock: clock.clone(),
             metrics: metrics.clone(),
+            reports: reports.clone(),
             told: watch::Sender::default(),
         }))
     }
@@ -140,6 +149,8 @@ impl Prober {
     fn tell(&self, (outcome, why): (&'static str, String)) {
         let at = self.clock.now();
         let before = self.told.borrow().clone();
+        let failed_before = before.as_ref().is_some_and(|before| !before.is_well());
+        self.report(outcome, &why, failed_before);
         let same = before.filter(|before| before.outcome == outcome);
         match (&same, outcome) {
             (Some(_), _) => {}
@@ -152,6 +163,21 @@ impl Prober {
             why,
             since: same.map_or(at, |before| before.since),
         }));
+    }
+}
+
+impl Prober {
+    /// What fails twice in a row needs a person; one call may be lost on any way.
+    fn report(&self, outcome: &'static str, why: &str, failed_before: bool) {
+        let about = self.target.host().to_string();
+        match outcome {
+            REACHED => self.reports.withdraw(Alert::ProbeFails, &about),
+            _ if failed_before => {
+                let says = format!("our public name does not lead to a receiver that keeps: {why}");
+                self.reports.report(Alarm::new(Alert::ProbeFails, &about, says));
+            }
+            _ => {}
+        }
     }
 }
 

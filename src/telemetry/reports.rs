@@ -53,14 +53,14 @@ mod tests {
     #[test]
     fn what_is_said_again_stands_once_and_what_is_withdrawn_does_not_stand() {
         let reports = Reports::default();
-        reports.report(Alarm::new(Alert::ProbeFailed, "tokens.merchant.example", "no route"));
-        reports.report(Alarm::new(Alert::ProbeFailed, "tokens.merchant.example", "timed out"));
+        reports.report(Alarm::new(Alert::ProbeFails, "tokens.merchant.example", "no route"));
+        reports.report(Alarm::new(Alert::ProbeFails, "tokens.merchant.example", "timed out"));
         let standing = reports.clone().standing();
         assert_eq!((standing.len(), standing[0].says.as_str()), (1, "timed out"));
-        reports.withdraw(Alert::ProbeFailed, "tokens.merchant.example");
+        reports.withdraw(Alert::ProbeFails, "tokens.merchant.example");
         assert_eq!(reports.standing(), []);
         reports.report(Alarm::new(Alert::ReloadKeptOld, "keys", "half a file"));
-        reports.withdraw_all(Alert::ProbeFailed);
+        reports.withdraw_all(Alert::ProbeFails);
         assert_eq!(reports.standing().len(), 1);
         reports.withdraw_all(Alert::ReloadKeptOld);
         assert_eq!(reports.standing(), []);
@@ -70,7 +70,7 @@ mod tests {
     fn however_much_is_reported_it_does_not_grow_without_end() {
         let reports = Reports::default();
         for place in 0..10_000 {
-            reports.report(Alarm::new(Alert::ProbeFailed, &place.to_string(), "no route"));
+            reports.report(Alarm::new(Alert::ProbeFails, &place.to_string(), "no route"));
         }
         assert_eq!(reports.standing().len(), REPORTS_MAX);
     }

@@ -1,5 +1,6 @@
 //! The self-probe: one who may ask whether the door is open, and we who ask it by our public name.
 
+use mdes_receiver::domain::alarm::Alert;
 use mdes_receiver::http::callback::PATH;
 use mdes_receiver::service::{Probed, Service};
 use mdes_receiver::simulator::pki::{Authority, Issued, Leaf};
@@ -170,6 +171,14 @@ async fn we_reach_ourselves_by_our_public_name_and_say_when_we_do_not(database: 
     world.service.stop().await;
     let gone = finds(&prober, "connection").await;
     assert!(!gone.is_well() && gone.since > well.at, "{gone:?}");
+    // Once may be chance; twice needs a person.
+    eventually("it is reported", || async {
+        let standing = prober.watch().reports().standing();
+        standing
+            .iter()
+            .any(|one| one.alert == Alert::ProbeFails && one.about == "localhost")
+    })
+    .await;
     prober.stop().await;
 }
 

@@ -36,6 +36,15 @@ pub enum Host {
     Address(IpAddr),
 }
 
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Host::Name(name) => f.write_str(name),
+            Host::Address(address) => address.fmt(f),
+        }
+    }
+}
+
 impl Target {
     /// Reads it: `http://` or `https://`, without user name and password.
     pub fn parse(url: &str) -> Result<Self, Error> {

@@ -286,13 +286,13 @@ async fn what_others_report_is_an_alarm_until_they_withdraw_it(database: Databas
     let replica = Replica::over(database).await;
     let reports = replica.watch.reports().clone();
     reports.report(Alarm::new(
-        Alert::ProbeFailed,
+        Alert::ProbeFails,
         "tokens.merchant.example",
         "no route to it",
     ));
-    replica.raises(Alert::ProbeFailed, "tokens.merchant.example").await;
-    reports.withdraw(Alert::ProbeFailed, "tokens.merchant.example");
-    replica.clears(Alert::ProbeFailed, "tokens.merchant.example").await;
+    replica.raises(Alert::ProbeFails, "tokens.merchant.example").await;
+    reports.withdraw(Alert::ProbeFails, "tokens.merchant.example");
+    replica.clears(Alert::ProbeFails, "tokens.merchant.example").await;
 }
 
 async fn two_replicas_that_see_the_same_raise_it_once(database: Database) {
@@ -380,7 +380,7 @@ async fn what_somebody_looks_at_now_does_not_wait_for_a_look(database: Database)
     assert_eq!(told(scene).await, [], "who only asks raises nothing");
     look(watch).await;
     let other = start(scene, &scene.memory, &Metrics::new());
-    other.reports().report(Alarm::new(Alert::ProbeFailed, "", "no route"));
+    other.reports().report(Alarm::new(Alert::ProbeFails, "", "no route"));
     look(&other).await;
     let set_aside = Resolution::SetAside("a probe".to_owned());
     scene
@@ -390,7 +390,7 @@ async fn what_somebody_looks_at_now_does_not_wait_for_a_look(database: Database)
         .expect("it is resolved");
     assert_eq!(
         alerts().await,
-        [Alert::ProbeFailed],
+        [Alert::ProbeFails],
         "what another replica alone sees stands, too"
     );
 }
