@@ -110,15 +110,26 @@ pub(super) async fn append(session: &mut Session, rows: &[EventRow<'_>]) -> Resu
     Ok(())
 }
 
-const EXTENT: Sql = Sql::same(
-    "\
--- events: how far they reach
+const EXTENT: Sql = Sql {
+    postgres: "\
+-- events: how far they reach; one that somebody still waits for may stay among those that went
 select
   position as newest,
-  coalesce((select events_gone from retention), 0) as oldest
+  greatest(
+    coalesce((select min(position) - 1 from events), position),
+    coalesce((select events_gone from retention), 0)) as oldest
 from events_head
 ",
-);
+    sqlite: "\
+-- events: how far they reach; one that somebody still waits for may stay among those that went
+select
+  position as newest,
+  max(
+    coalesce((select min(position) - 1 from events), position),
+    coalesce((select events_gone from retention), 0)) as oldest
+from events_head
+",
+};
 
 row! {
     struct Extent {
