@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use crate::cli::output::{rfc3339, time};
 use crate::domain::charge::{Charge, of_status};
+use crate::domain::notification::Flag;
 use crate::domain::status::Status;
 use crate::domain::token::{Registration, Verdict};
 use crate::store::outbox::Standing;
@@ -160,9 +161,20 @@ fn doubts(scenes: &[Scene]) -> Vec<String> {
     doubts
 }
 
+/// What of a statement may have raised a doubt about the status.
+const DOUBTFUL: [Flag; 6] = [
+    Flag::UnknownStatus,
+    Flag::Untimed,
+    Flag::FromTheFuture,
+    Flag::DeactivatedOutOfOrder,
+    Flag::WokeAfterDeactivation,
+    Flag::SeveralNetworkTokens,
+];
+
 fn is_odd(statement: &KeptStatement) -> bool {
     let plain = [Verdict::Advanced, Verdict::Unchanged, Verdict::Stale];
-    !plain.contains(&statement.verdict) || !statement.flags.is_empty() || statement.repeats > 0
+    let is_doubtful = statement.flags.iter().any(|flag| DOUBTFUL.contains(flag));
+    !plain.contains(&statement.verdict) || is_doubtful || statement.repeats > 0
 }
 
 fn odd(statement: &KeptStatement) -> String {

@@ -340,7 +340,7 @@ fn bash_completes_what_is_typed() {
     std::fs::write(&script, made.out).expect("written");
     let typed = format!(
         "bash -n {0} && source {0} && COMP_WORDS=(mdes-receiver quarantine re) COMP_CWORD=2 && \
-         _mdes-receiver mdes-receiver re quarantine && echo \"${{COMPREPLY[@]}}\"",
+         $(complete -p mdes-receiver | grep -o '_[a-z_]*receiver') mdes-receiver re quarantine && echo \"${{COMPREPLY[@]}}\"",
         text(&script)
     );
     let output = Command::new("bash")

@@ -137,7 +137,7 @@ async fn every_search_goes_by_its_index_on_sqlite() {
             let is_by =
                 |index: &&str| step.contains(&format!("INDEX {index} ")) || index.ends_with("_pkey") && is_key(step);
             assert!(
-                step.starts_with("SEARCH") && by(name).iter().any(|index| is_by(&index)),
+                step.starts_with("SEARCH") && by(name).iter().any(is_by),
                 "{name}: {steps:?}"
             );
         }

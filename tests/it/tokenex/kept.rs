@@ -110,7 +110,7 @@ impl House {
             stopping: CancellationToken::new(),
         };
         House {
-            database: database,
+            database,
             memory,
             services,
             pages: Router::new().nest("/v2", tokenex::router(served)),
