@@ -31,7 +31,9 @@ pub(super) struct ManArgs {
 pub(super) fn completions(args: &CompletionsArgs) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "mdes-receiver", &mut script);
-    output::print(&String::from_utf8(script).context("the script is not UTF-8")?);
+    let script = String::from_utf8(script).context("the script is not UTF-8")?;
+    // For bash it writes the hyphen of our name in two ways (clap_complete 4.6), and finds no command again.
+    output::print(&script.replace("mdes__subcmd__receiver", "mdes__receiver"));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -125,11 +125,17 @@ fn webhook(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result<set
     })
 }
 
-fn nats(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result<settings::Nats, Error> {
-    if cfg!(not(feature = "nats")) {
-        let why = "is not in this program: it was built without its feature `nats`, which is there by default";
-        return Err(at.invalid(format!("{key}.kind"), why));
+/// Refuses a kind that is not in this program.
+fn built_in(kind: &str, is_built_in: bool, key: &str, at: &Resolver<'_>) -> Result<(), Error> {
+    let why = || format!("is not in this program: build it by `cargo build --release --features {kind}`");
+    match is_built_in {
+        true => Ok(()),
+        false => Err(at.invalid(format!("{key}.kind"), why())),
     }
+}
+
+fn nats(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result<settings::Nats, Error> {
+    built_in("nats", cfg!(feature = "nats"), key, at)?;
     broker(&entry, ["nats://", "tls://"], key, at)?;
     let subject = SubjectTemplate::parse(&entry.subject).map_err(|why| at.invalid(format!("{key}.subject"), why))?;
     stream(&entry, &subject, key, at)?;
@@ -143,10 +149,7 @@ fn nats(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result<settin
 }
 
 fn kafka(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result<settings::Kafka, Error> {
-    if cfg!(not(feature = "kafka")) {
-        let why = "is not in this program: build it by `cargo build --release --features kafka`";
-        return Err(at.invalid(format!("{key}.kind"), why));
-    }
+    built_in("kafka", cfg!(feature = "kafka"), key, at)?;
     broker(&entry, ["kafka://", "kafkas://"], key, at)?;
     Ok(settings::Kafka {
         topic: TopicTemplate::parse(&entry.topic).map_err(|why| at.invalid(format!("{key}.topic"), why))?,
@@ -160,10 +163,7 @@ fn kafka(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result<setti
 }
 
 fn rabbitmq(entry: file::Destination, key: &str, at: &Resolver<'_>) -> Result<settings::RabbitMq, Error> {
-    if cfg!(not(feature = "rabbitmq")) {
-        let why = "is not in this program: build it by `cargo build --release --features rabbitmq`";
-        return Err(at.invalid(format!("{key}.kind"), why));
-    }
+    built_in("rabbitmq", cfg!(feature = "rabbitmq"), key, at)?;
     broker(&entry, ["amqp://", "amqps://"], key, at)?;
     let routing_key =
         SubjectTemplate::parse(&entry.routing_key).map_err(|why| at.invalid(format!("{key}.routing_key"), why))?;
@@ -217,4 +217,29 @@ fn stream(entry: &file::Destination, subject: &SubjectTemplate, key: &str, at: &
         return Err(at.invalid(format!("{key}.subject"), why));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::error::{Origin, Origins};
+
+    #[test]
+    fn a_kind_that_is_not_built_in_says_how_to_build_it() {
+        let origins = Origins {
+            base: Origin::Nowhere,
+            above: BTreeMap::new(),
+        };
+        let at = Resolver::new(Path::new("."), &origins);
+        assert!(built_in("kafka", true, "destinations[0]", &at).is_ok());
+        let refused = built_in("kafka", false, "destinations[0]", &at).expect_err("it is not there");
+        let refused = refused.to_string();
+        assert!(
+            refused.contains("`destinations[0].kind`") && refused.contains("--features kafka"),
+            "{refused}"
+        );
+    }
 }

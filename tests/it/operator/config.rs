@@ -586,26 +586,6 @@ fn told_by(kind: &str, keys: &str) -> Operator {
     ))
 }
 
-#[cfg(not(feature = "kafka"))]
-#[test]
-fn kafka_where_it_is_not_built_in_says_how_to_build_it() {
-    let refusal = told_by("kafka", "url = \"kafkas://k1.internal\"").refusal();
-    assert!(
-        refusal.contains("`destinations[0].kind`") && refusal.contains("--features kafka"),
-        "{refusal}"
-    );
-}
-
-#[cfg(not(feature = "rabbitmq"))]
-#[test]
-fn rabbitmq_where_it_is_not_built_in_says_how_to_build_it() {
-    let refusal = told_by("rabbitmq", "url = \"amqps://r1.internal\"").refusal();
-    assert!(
-        refusal.contains("`destinations[0].kind`") && refusal.contains("--features rabbitmq"),
-        "{refusal}"
-    );
-}
-
 #[cfg(feature = "kafka")]
 #[test]
 fn a_kafka_destination_is_read_and_what_it_cannot_be_is_named() {
