@@ -580,6 +580,7 @@ fn a_balancer_may_prove_itself_by_certificate_or_by_secret() {
 }
 
 /// One destination, of this kind.
+#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
 fn told_by(kind: &str, keys: &str) -> Operator {
     operator(&format!(
         "{SMALLEST}[[destinations]]\nname = \"broker\"\nkind = \"{kind}\"\n{keys}\n"
