@@ -157,7 +157,8 @@ impl Flood {
     fn admit(&self, now: OffsetDateTime, max: u32, why: &'static str) -> Result<(), Unheeded> {
         let mut count = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, admitted) = match *count {
-            Some((since, admitted)) if now - since < WHILE && now >= since => (since, admitted),
+            // Those that come together are not looked at in the order in which they came.
+            Some((since, admitted)) if (now - since).abs() < WHILE => (since, admitted),
             _ => (now, 0),
         };
         let fits = admitted < max;
