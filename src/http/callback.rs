@@ -15,7 +15,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use bytes::Bytes;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::clock::Clock;
@@ -266,7 +265,7 @@ async fn notify(
         Caller::Probe(peer) => return callback.probed(&peer, &head).await,
         Caller::Refused(_) => return respond(answer::forbidden(host)), // the door has logged and counted it
     };
-    let mut unanswered = Unanswered::to(&callback, &peer);
+    let mut unanswered = callback.misses.unanswered(&peer.name, callback.clock.now());
     let announced = head
         .headers
         .get(header::CONTENT_LENGTH)
@@ -314,36 +313,6 @@ async fn notify(
     };
     answered.trace(callback.metrics.traces(), callback.clock.now());
     respond(answer)
-}
-
-/// A notification on its way: whoever hangs up before it is answered has missed us as much as who is answered with 503.
-/// It may be on disk by then all the same, and costs a question too many.
-struct Unanswered<'a> {
-    callback: &'a Callback,
-    peer: &'a Peer,
-    since: OffsetDateTime,
-    is_miss: bool,
-}
-
-impl<'a> Unanswered<'a> {
-    fn to(callback: &'a Callback, peer: &'a Peer) -> Self {
-        Unanswered {
-            callback,
-            peer,
-            since: callback.clock.now(),
-            is_miss: true,
-        }
-    }
-}
-
-impl Drop for Unanswered<'_> {
-    /// A panic is noted by whoever catches it.
-    fn drop(&mut self) {
-        if self.is_miss && !std::thread::panicking() {
-            let misses = &self.callback.misses;
-            misses.note(Missed::Unavailable, &self.peer.name, "unavailable", self.since);
-        }
-    }
 }
 
 /// The body or what there is of it, what is wrong with it, and how long it was; or why there is nothing to keep.

@@ -3,6 +3,7 @@
 //! They bear no signature: who calls from an allowed address and knows the path is heard. Whoever does not know it gets
 //! a plain 404, and nothing of it is kept or logged. Which of the two it is, the body says.
 
+use std::any::Any;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -72,6 +73,16 @@ impl Callbacks {
 
     /// Every path leads to the one handler.
     pub fn router(self) -> Router {
+        let (misses, clock) = (self.misses.clone(), self.clock.clone());
+        let panicked = move |_: Box<dyn Any + Send>| {
+            misses.note(
+                Missed::Unavailable,
+                Namespace::TokenEx.as_str(),
+                "panicked",
+                clock.now(),
+            );
+            panicked()
+        };
         Router::new()
             .fallback(notify)
             .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked))
@@ -238,6 +249,9 @@ async fn notify(
         response.headers_mut().insert(header::ALLOW, allowed);
         return response;
     }
+    let mut unanswered = callbacks
+        .misses
+        .unanswered(Namespace::TokenEx.as_str(), callbacks.clock.now());
     let announced = head.headers.get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse().ok());
     let (collected, _taken) = collect(body, announced, &callbacks.limits, &callbacks.room).await;
@@ -263,15 +277,7 @@ async fn notify(
     let work = tokio::time::timeout(callbacks.limits.answer, work);
     let (said, seen) = callbacks.metrics.traces().witness(work).await;
     let said = said.unwrap_or_else(|_| Said::Unavailable("no commit in time".to_owned()));
-    if matches!(said, Said::TooMany(_) | Said::Unavailable(_)) {
-        let misses = &callbacks.misses;
-        misses.note(
-            Missed::Unavailable,
-            Namespace::TokenEx.as_str(),
-            "unavailable",
-            received_at,
-        );
-    }
+    unanswered.is_miss = matches!(said, Said::TooMany(_) | Said::Unavailable(_));
     callbacks.tell(&said, address, started);
     let response = callbacks.respond(&said);
     let answered = Answered {
@@ -310,7 +316,7 @@ fn plain(status: StatusCode) -> Response {
 }
 
 /// A defect of ours must not look like an acceptance.
-fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
+fn panicked() -> Response {
     tracing::error!("a handler panicked; nothing was acknowledged");
     plain(StatusCode::SERVICE_UNAVAILABLE)
 }

@@ -49,6 +49,16 @@ impl Misses {
         });
     }
 
+    /// A notification of this sender on its way.
+    pub fn unanswered<'a>(&'a self, peer: &'a str, now: OffsetDateTime) -> Unanswered<'a> {
+        Unanswered {
+            misses: self,
+            peer,
+            since: now,
+            is_miss: true,
+        }
+    }
+
     /// Everything since the last time.
     pub fn take(&self) -> Taken {
         let mut lines = self.0.lock().expect("no one panics while holding it");
@@ -66,6 +76,26 @@ impl Misses {
         match lines.get_mut(&(one.missed, one.peer.clone())) {
             Some(line) => line.and(&one),
             None => drop(lines.insert((one.missed, one.peer.clone()), one)),
+        }
+    }
+}
+
+/// A notification on its way: whoever hangs up before it is answered has missed us as much as who is answered with 503.
+/// It may be on disk by then all the same, and costs a question too many.
+pub struct Unanswered<'a> {
+    misses: &'a Misses,
+    peer: &'a str,
+    since: OffsetDateTime,
+    /// As long as nobody says otherwise.
+    pub is_miss: bool,
+}
+
+impl Drop for Unanswered<'_> {
+    /// A panic is noted by whoever catches it.
+    fn drop(&mut self) {
+        if self.is_miss && !std::thread::panicking() {
+            self.misses
+                .note(Missed::Unavailable, self.peer, "unavailable", self.since);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Who is heard: from an allowed address, by the secret path, and with no more than is meant.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use sqlx::{Connection, SqliteConnection};
 use tokio::task::JoinSet;
@@ -16,7 +18,7 @@ use super::{Ear, SECRET, change, desk, millis};
 use crate::api::caller::memory;
 use crate::store::primary::Gate;
 use crate::support::{self, Database};
-use crate::world::World;
+use crate::world::{World, eventually};
 
 promises!(
     who_does_not_know_the_path_gets_a_404_and_nothing_of_it_is_kept,
@@ -173,6 +175,31 @@ async fn while_its_sqlite_file_is_another_s_it_says_when_to_come_back() {
     sqlx::raw_sql("rollback").execute(&mut other).await.expect("let go");
     assert_eq!(ear.posted("state", suspended()).await.status, 200);
     assert_eq!(ear.quarantined().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_hangs_up_before_the_answer_has_missed_us() {
+    let ear = Ear::over(Database::sqlite().await).await;
+    let mut other = SqliteConnection::connect(ear.0.desk.database.url())
+        .await
+        .expect("the file opens");
+    let lock = sqlx::raw_sql("begin exclusive").execute(&mut other).await;
+    lock.expect("it is ours");
+    let gone = tokio::time::timeout(Duration::from_millis(700), ear.posted("state", suspended())).await;
+    assert!(gone.is_err(), "it was answered while nothing could be kept");
+    let unlock = sqlx::raw_sql("rollback").execute(&mut other).await;
+    unlock.expect("let go");
+    let memory = memory(&ear.0).await;
+    eventually("it is a gap", async || {
+        ear.0.service.gaps().look().await.is_ok() && !memory.gaps(None, 10).await.expect("the store answers").is_empty()
+    })
+    .await;
+    let gaps = memory.gaps(None, 10).await.expect("the store answers");
+    assert_eq!((gaps.len(), gaps[0].count), (1, 1), "{gaps:?}");
+    assert_eq!(
+        (gaps[0].missed, gaps[0].peer.as_str()),
+        (Missed::Unavailable, "tokenex")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
