@@ -80,6 +80,9 @@ impl Token {
         let number = statement.metadata.get(TOKEN_NUMBER)?.as_ref()?;
         let replaced = self.replaced.take()?;
         if self.number_in == Some(hearing.notification) {
+            // Taken in already, under its own instant: it is the number since the replacement, and nothing older ends it.
+            let held = self.fields.get_mut(TOKEN_NUMBER)?;
+            held.instant = held.instant.max(replaced.instant);
             return None;
         }
         let held = self.fields.get(TOKEN_NUMBER);

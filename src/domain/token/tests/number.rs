@@ -116,6 +116,22 @@ fn an_answer_with_the_number_ends_it_whatever_the_instant_of_its_status() {
 }
 
 #[test]
+fn the_number_of_an_answer_is_not_replaced_by_what_was_said_before_the_replacement() {
+    let before = ends_in(active("09:00:00.5"), "1111");
+    let replaced = ends_in(redigitised("10:00:00.5"), "2222");
+    let late = numbered(active("09:30:00.5"), "1111");
+    for at in [Some("08:00:00.5"), Some("09:00:00.5"), Some("10:00:00.5"), None] {
+        let token = after_all(&[before.clone(), replaced.clone()]);
+        let learned = answer(&token, &numbered(says("ACTIVE", at, &[]), "2222")).token;
+        let hearing = heard_at(LATER + time::Duration::minutes(1));
+        let token = learned.heard(&late, &hearing, &Manner::Told, &Windows::default()).token;
+        assert_eq!(token.field(TOKEN_NUMBER), Some(&json!("····2222")), "{at:?}");
+        assert_eq!(token.number_in(), Some(heard_at(LATER).notification), "{at:?}");
+        assert!(!token.lacks_number(), "{at:?}");
+    }
+}
+
+#[test]
 fn an_answer_without_it_leaves_it_missing_and_finds_what_was_never_told() {
     let token = after_all(&[
         ends_in(active("09:00:00.5"), "1111"),
