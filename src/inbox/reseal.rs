@@ -1,7 +1,8 @@
 //! Moves what must stay readable to the newest key, so that an older one can be taken away; or says what still needs it.
 //!
 //! It goes by pages, and each body is put in its place alone by what it was: stopped anywhere, it has done a part, and
-//! the next run finds the rest.
+//! the next run finds the rest. Quarantine goes first: a redrive carries a body from there to the notifications, and the
+//! other way round it would be in neither.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,6 +75,7 @@ impl Resealer {
     /// stand in it that needs another key.
     pub async fn needs(&self, told: &mut (dyn FnMut(u64) + Send)) -> Result<Needs, store::Error> {
         let (mut needs, mut after, mut looked) = (Needs::default(), None, 0);
+        self.quarantine_needs(&mut needs).await?;
         while let Some(page) = self.page(after).await? {
             after = page.last().map(|one| one.id);
             for one in &page {
@@ -92,7 +94,6 @@ impl Resealer {
             looked += page.len() as u64;
             told(looked);
         }
-        self.quarantine_needs(&mut needs).await?;
         Ok(needs)
     }
 
@@ -131,6 +132,7 @@ impl Resealer {
         told: &mut (dyn FnMut(&Resealed) + Send),
     ) -> Result<Resealed, store::Error> {
         let (mut done, mut after) = (Resealed::default(), None);
+        self.reseal_quarantine(dry_run, &mut done).await?;
         while let Some(page) = self.page(after).await? {
             after = page.last().map(|one| one.id);
             let newest = self.ring.newest().spki_sha256();
@@ -144,7 +146,6 @@ impl Resealer {
             done.looked += page.len() as u64;
             told(&done);
         }
-        self.reseal_quarantine(dry_run, &mut done).await?;
         Ok(done)
     }
 
