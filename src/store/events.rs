@@ -194,6 +194,9 @@ pub(super) async fn page(session: &mut Session, after: u64, limit: i64) -> Resul
     // What is committed after this look is behind the head that it saw, and is for the next page.
     let begin = i64::try_from(after).unwrap_or(i64::MAX);
     let rows: Vec<KeptRow> = fetch!(session, PAGE, begin, extent.newest, limit)?;
+    // Looked at behind the page: whatever went by age before the page was read is told of.
+    let gone: Vec<Extent> = fetch!(session, EXTENT)?;
+    let oldest = gone.first().map_or(extent.oldest, |now| now.oldest);
     let is_full = rows.len() as i64 >= limit;
     let items: Result<Vec<KeptEvent>, Error> = rows.into_iter().map(KeptRow::event).collect();
     let items = items?;
@@ -206,7 +209,7 @@ pub(super) async fn page(session: &mut Session, after: u64, limit: i64) -> Resul
     Ok(Events {
         items,
         next,
-        oldest: extent.oldest.unsigned_abs(),
+        oldest: oldest.unsigned_abs(),
         newest,
     })
 }
