@@ -17,6 +17,8 @@ use super::values::{Id, Stamp};
 
 mod sql;
 
+pub(super) use sql::awaited;
+
 row! {
     /// One thing, with what hangs by it; without a time, it has not come to its end.
     struct IdRow {
@@ -70,7 +72,8 @@ pub(super) async fn look(session: &mut Session, page: &Page) -> Result<Dropped, 
 /// Looks at a page, and deletes what of it may go. A crash before the commit leaves all of it.
 pub(super) async fn drop_page(session: &mut Session, page: &Page) -> Result<Dropped, Error> {
     if page.kept == Kept::Events {
-        // No cursor moves meanwhile, and nothing is replayed of what goes.
+        // No cursor is made or moves meanwhile, and nothing is replayed of what goes.
+        hold_events(session).await?;
         hold_destinations(session).await?;
     }
     let (dropped, old) = judged(page, &looked(session, page).await?);
@@ -79,6 +82,15 @@ pub(super) async fn drop_page(session: &mut Session, page: &Page) -> Result<Drop
         kept => drop_ids(session, kept, &old).await?,
     }
     Ok(dropped)
+}
+
+/// Whoever makes a cursor at the beginning and whoever drops events from there on take turns.
+pub(super) async fn hold_events(session: &mut Session) -> Result<(), Error> {
+    match session {
+        Session::Postgres(_) => execute!(session, Sql::same(sql::HOLD_EVENTS)).map(drop),
+        // The one writer is the turn.
+        Session::Sqlite(_) => Ok(()),
+    }
 }
 
 async fn hold_destinations(session: &mut Session) -> Result<(), Error> {

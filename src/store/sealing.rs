@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::Error;
 use super::batch::batch_row;
+use super::dropping::awaited;
 use super::row::row;
 use super::sealed::{KeyOf, NewBody, NewEntry, SealedBody};
 use super::session::{Session, Sql, fetch};
@@ -11,7 +12,7 @@ use super::tokens::sealed_by;
 use super::values::{Bytes, Id};
 use crate::domain::id::NotificationId;
 
-const KEYS_OF: Sql = Sql::same(
+const KEYS_OF: Sql = Sql::same(concat!(
     "\
 -- keys_of: a page of notifications, and whether somebody needs them
 select
@@ -19,13 +20,16 @@ select
   exists (
     select 1 from tokens where tokens.number_notification_id = notifications.id)
   or exists (
-    select 1 from quarantine where quarantine.notification_id = notifications.id and resolved_at is null) as is_needed
+    select 1 from quarantine where quarantine.notification_id = notifications.id and resolved_at is null)
+  or ",
+    awaited!("notifications.id"),
+    " as is_needed
 from notifications
 where notifications.id > $1
 order by notifications.id
 limit $2
 ",
-);
+));
 
 const BODIES: Sql = Sql {
     postgres: "\

@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::store::Error;
+use crate::store::dropping;
 use crate::store::outbox::{KeptDestination, Start};
 use crate::store::row::row;
 use crate::store::session::{Session, Sql, execute, fetch};
@@ -166,6 +167,7 @@ pub(in crate::store) async fn enrol(
     start: Start,
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
+    dropping::hold_events(session).await?;
     let (beginning, snapshot) = (start == Start::Beginning, start == Start::Snapshot);
     Ok(execute!(session, ENROL, destination, beginning, snapshot, Stamp(now))? == 1)
 }

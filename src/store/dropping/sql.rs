@@ -3,6 +3,50 @@
 use crate::store::retention::Kept;
 use crate::store::session::Sql;
 
+/// Some destination was not told yet of what this notification said: it may have to be opened once more.
+macro_rules! awaited {
+    ($id:literal) => {
+        concat!(
+            "(
+    exists (
+      select 1
+      from token_statements as said
+      join events on events.namespace = said.namespace
+        and events.token_unique_reference = said.token_unique_reference
+        and events.position > (select min(position) from destinations)
+      where said.notification_id = ",
+            $id,
+            "
+        and events.notification_id = ",
+            $id,
+            ")
+    or exists (
+      select 1
+      from token_statements as said
+      cross join destinations
+      join deliveries on deliveries.destination = destinations.name
+        and deliveries.lane = said.namespace || ' ' || said.token_unique_reference
+        and deliveries.state in ('due', 'leased', 'parked')
+      join events on events.position = deliveries.event_position
+      where said.notification_id = ",
+            $id,
+            "
+        and events.notification_id = ",
+            $id,
+            "))"
+        )
+    };
+}
+
+pub(in crate::store) use awaited;
+
+pub(super) const HOLD_EVENTS: &str = "\
+-- retention: no destination is enrolled while events go, and none goes while one is
+select claim
+from retention
+for no key update
+";
+
 /// A turn of theirs waits for as long as a page takes.
 pub(super) const HOLD_DESTINATIONS: &str = "\
 -- retention: no destination moves while events go
@@ -70,7 +114,7 @@ order by old.position
 
 /// What stays: a token's current number, what is open in quarantine, what a question or a command is about that is open,
 /// and what some destination was not told yet: it may have to be opened once more.
-const NOTIFICATIONS: Sql = Sql::same(
+const NOTIFICATIONS: Sql = Sql::same(concat!(
     "\
 -- retention: a page of notifications
 select
@@ -92,24 +136,10 @@ select
       and commands.token_unique_reference = said.token_unique_reference
       and commands.settled_at is null
     where said.notification_id = old.id)
-  and not exists (
-    select 1
-    from token_statements as said
-    join events on events.namespace = said.namespace
-      and events.token_unique_reference = said.token_unique_reference
-      and events.position > (select min(position) from destinations)
-    where said.notification_id = old.id
-      and events.notification_id = old.id)
-  and not exists (
-    select 1
-    from token_statements as said
-    cross join destinations
-    join deliveries on deliveries.destination = destinations.name
-      and deliveries.lane = said.namespace || ' ' || said.token_unique_reference
-      and deliveries.state in ('due', 'leased', 'parked')
-    join events on events.position = deliveries.event_position
-    where said.notification_id = old.id
-      and events.notification_id = old.id) as is_free
+",
+    "  and not ",
+    awaited!("old.id"),
+    " as is_free
 from (
   select id, received_at
   from notifications
@@ -119,7 +149,7 @@ from (
   limit $3) as old
 order by old.id
 ",
-);
+));
 
 /// What a notification said stays for as long as it does, so that the page above finds whom it is about.
 const STATEMENTS: Sql = Sql::same(
