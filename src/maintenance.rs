@@ -3,7 +3,8 @@
 //! It never touches what receiving needs at that moment: each step is one short transaction with a deadline, after each it
 //! rests for longer than the step took, and where receiving is busy or the store is slow it breaks off and comes back.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
@@ -16,6 +17,8 @@ use crate::telemetry::Metrics;
 
 /// Rows in one transaction.
 pub const ROWS_MAX: u32 = 1_000;
+/// With so few a step is not made smaller.
+const ROWS_FEW: u32 = 10;
 /// Whoever was cut off in the middle has lost the work after so long.
 const LEASE: Duration = Duration::from_mins(2);
 /// How often the lease is lengthened.
@@ -24,7 +27,7 @@ const HELD_EVERY: Duration = Duration::from_secs(30);
 const REST_MIN: Duration = Duration::from_millis(20);
 /// And how much longer than the step it is.
 const REST_FACTOR: u32 = 2;
-/// A step that takes longer is in somebody's way.
+/// A step that takes longer is in somebody's way: the next ones are smaller.
 const SLOW: Duration = Duration::from_secs(1);
 
 /// Why a run went no further.
@@ -34,7 +37,7 @@ pub enum Ended {
     Done,
     /// Receiving is busy.
     Busy,
-    /// The store takes long.
+    /// The store takes long for one kind at least, however little it is asked; the others were looked at.
     Slow,
     /// Another one has taken the work over.
     Lost,
@@ -77,6 +80,8 @@ pub struct Retention {
     policy: settings::Retention,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
+    /// Where the next run goes on with a kind that was broken off.
+    marks: Mutex<BTreeMap<Kept, Mark>>,
     /// Receiving has no time to spare now.
     is_busy: Box<dyn Fn() -> bool + Send + Sync>,
 }
@@ -89,6 +94,7 @@ impl Retention {
             policy,
             clock,
             metrics,
+            marks: Mutex::default(),
             is_busy: Box::new(|| false),
         }
     }
@@ -192,6 +198,7 @@ impl<'a> Pass<'a> {
 
     async fn through(&mut self, told: &mut (dyn FnMut(Kept, &Dropped) + Send)) -> Result<Ended, Error> {
         let now = self.of.clock.now();
+        let mut ended = Ended::Done;
         for kept in Kept::ALL {
             let before = self.of.stays(kept).and_then(|stays| {
                 let stays = time::Duration::try_from(stays).ok()?;
@@ -199,12 +206,14 @@ impl<'a> Pass<'a> {
             });
             let Some(before) = before else { continue };
             self.kinds.push((kept, before, Dropped::default()));
-            let ended = self.pages(kept, before, told).await?;
-            if ended != Ended::Done {
-                return Ok(ended);
+            match self.pages(kept, before, told).await? {
+                Ended::Done => {}
+                // The others need not wait for it.
+                Ended::Slow => ended = Ended::Slow,
+                over => return Ok(over),
             }
         }
-        Ok(Ended::Done)
+        Ok(ended)
     }
 
     async fn pages(
@@ -213,7 +222,7 @@ impl<'a> Pass<'a> {
         before: OffsetDateTime,
         told: &mut (dyn FnMut(Kept, &Dropped) + Send),
     ) -> Result<Ended, Error> {
-        let mut after: Option<Mark> = None;
+        let (mut after, mut limit) = (self.goes_on_at(kept), ROWS_MAX);
         loop {
             if (self.of.is_busy)() {
                 return Ok(Ended::Busy);
@@ -225,20 +234,45 @@ impl<'a> Pass<'a> {
                 kept,
                 before,
                 after,
-                limit: ROWS_MAX,
+                limit,
             };
             let begun = Instant::now();
             let dropped = self.of.store.drop_page(&page, self.claim.is_none()).await?;
             let took = begun.elapsed();
-            self.add(kept, dropped, told);
-            after = dropped.next;
-            if after.is_none() {
-                return Ok(Ended::Done);
+            let is_slow = dropped.is_none() || (took > SLOW && self.claim.is_some());
+            if let Some(dropped) = dropped {
+                self.add(kept, dropped, told);
+                after = dropped.next;
+                self.reached(kept, after);
+                if after.is_none() {
+                    return Ok(Ended::Done);
+                }
             }
-            if took > SLOW && self.claim.is_some() {
+            if is_slow && limit <= ROWS_FEW {
                 return Ok(Ended::Slow);
             }
+            if is_slow {
+                limit = (limit / 2).max(ROWS_FEW);
+            }
             tokio::time::sleep((took * REST_FACTOR).max(REST_MIN)).await;
+        }
+    }
+
+    /// Who only counts looks at everything.
+    fn goes_on_at(&self, kept: Kept) -> Option<Mark> {
+        self.claim?;
+        let marks = self.of.marks.lock().expect("no one panics while holding it");
+        marks.get(&kept).copied()
+    }
+
+    fn reached(&self, kept: Kept, next: Option<Mark>) {
+        if self.claim.is_none() {
+            return;
+        }
+        let mut marks = self.of.marks.lock().expect("no one panics while holding it");
+        match next {
+            Some(next) => drop(marks.insert(kept, next)),
+            None => drop(marks.remove(&kept)),
         }
     }
 

@@ -31,8 +31,9 @@ pub trait Retention: Send + Sync {
     async fn end_retention(&self, claim: u32, done: bool) -> Result<(), Error>;
 
     /// Looks at one page of what there is, oldest first, and deletes in one transaction what of it is old and needed by
-    /// nobody, at most so many rows (or one thing with all that hangs by it); in a dry run it only counts.
-    async fn drop_page(&self, page: &Page, dry_run: bool) -> Result<Dropped, Error>;
+    /// nobody, at most so many rows (or one thing with all that hangs by it); in a dry run it only counts. `None`: nothing
+    /// went, since looking at so many takes too long for receiving to wait beside it; ask for fewer.
+    async fn drop_page(&self, page: &Page, dry_run: bool) -> Result<Option<Dropped>, Error>;
 }
 
 /// What the callers hold.

@@ -1,8 +1,9 @@
 //! What goes by age, and what never does.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use mdes_receiver::clock::ManualClock;
 use mdes_receiver::config::settings;
 use mdes_receiver::domain::command::Stage;
@@ -13,10 +14,11 @@ use mdes_receiver::store::asking::Missed;
 use mdes_receiver::store::outbox::{DeliveryFilter, Start};
 use mdes_receiver::store::retention::{Dropped, Kept, Page};
 use mdes_receiver::store::{
-    Asking as _, Desk as _, Memory, NewQuarantine, Outbox as _, QuarantineFilter, Recording, Resolution,
-    Retention as _, SealedBy, SharedStore, Store as _,
+    self, Asking as _, Bodies as _, Desk as _, Memory, NewQuarantine, Outbox as _, QuarantineFilter, Recording,
+    Resolution, Retention as _, SealedBy, SharedStore, Store as _,
 };
 use mdes_receiver::telemetry::Metrics;
+use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
 use time::macros::datetime;
 
@@ -43,6 +45,7 @@ promises!(
     one_at_a_time_lets_go_of_what_is_old,
     a_run_is_due_once_in_its_time_and_counted,
     it_gives_way_to_receiving,
+    what_is_slow_keeps_none_of_the_others_waiting,
 );
 
 /// Everything in these scenes is older.
@@ -66,6 +69,7 @@ async fn steps(memory: &Memory, mut page: Page, dry_run: bool) -> Vec<Dropped> {
     let mut steps = Vec::new();
     loop {
         let dropped = memory.drop_page(&page, dry_run).await.expect("the store answers");
+        let dropped = dropped.expect("it is quick");
         steps.push(dropped);
         match dropped.next {
             None => return steps,
@@ -186,7 +190,11 @@ async fn a_body_stays_that_somebody_was_not_told_of(database: Database) {
     scene
         .settle(&turned.claimed.iter().map(deliveries::scene::taken).collect::<Vec<_>>())
         .await;
+    let keys = scene.memory.keys_of(None, 10).await.expect("the store answers");
+    assert!(keys[0].is_needed, "and needs its key until then");
     scene.drain().await;
+    let keys = scene.memory.keys_of(None, 10).await.expect("the store answers");
+    assert!(!keys[0].is_needed);
     drop_all(&scene.memory, Kept::Notifications, LATER).await;
     assert!(!has(&scene.memory, recording.id).await);
 }
@@ -274,10 +282,8 @@ async fn a_reader_whose_cursor_is_before_what_went_is_told(database: Database) {
     assert_eq!((before.oldest, before.newest), (0, 4));
     let mut first = page(Kept::Events, LATER);
     first.limit = 3;
-    assert_eq!(
-        memory.drop_page(&first, false).await.expect("the store answers").rows,
-        3
-    );
+    let dropped = memory.drop_page(&first, false).await.expect("the store answers");
+    assert_eq!(dropped.expect("it is quick").rows, 3);
     let page = memory.events(0, 10).await.expect("the store answers");
     assert_eq!((page.items[0].position, page.oldest, page.newest), (4, 3, 4));
     drop_all(&memory, Kept::Events, LATER).await;
@@ -502,4 +508,88 @@ async fn it_gives_way_to_receiving(database: Database) {
     assert!(has(&memory, recording.id).await);
     let again = retention(&memory).look().await.expect("the store answers");
     assert_eq!(again.expect("it is due at once").rows(), 1);
+}
+
+/// A memory in which no look at events is ever quick.
+struct Sluggish(Arc<Memory>, Mutex<Vec<u32>>);
+
+#[async_trait]
+impl store::Retention for Sluggish {
+    async fn begin_retention(
+        &self,
+        lease: Duration,
+        unless_since: Option<OffsetDateTime>,
+    ) -> Result<Option<u32>, store::Error> {
+        self.0.begin_retention(lease, unless_since).await
+    }
+
+    async fn hold_retention(&self, claim: u32, lease: Duration) -> Result<bool, store::Error> {
+        self.0.hold_retention(claim, lease).await
+    }
+
+    async fn end_retention(&self, claim: u32, done: bool) -> Result<(), store::Error> {
+        self.0.end_retention(claim, done).await
+    }
+
+    async fn drop_page(&self, page: &Page, dry_run: bool) -> Result<Option<Dropped>, store::Error> {
+        match page.kept {
+            Kept::Events => {
+                self.1.lock().expect("no panic").push(page.limit);
+                Ok(None)
+            }
+            _ => self.0.drop_page(page, dry_run).await,
+        }
+    }
+}
+
+async fn what_is_slow_keeps_none_of_the_others_waiting(database: Database) {
+    let clock = Arc::new(ManualClock::at(noon()));
+    let memory = database.memory(clock.clone()).await;
+    let store: SharedStore = memory.clone();
+    let recording = told("r-1", vec![said("A", "ACTIVE", "09:00")]);
+    record(&store, &recording).await;
+    clock.advance(time::Duration::days(2));
+    let sluggish = Arc::new(Sluggish(memory.clone(), Mutex::default()));
+    let policy = settings::Retention {
+        events: Some(Duration::from_secs(86_400)),
+        ..policy()
+    };
+    let retention = Retention::new(sluggish.clone(), policy, clock.clone(), Metrics::new());
+    let run = retention.look().await.expect("the store answers").expect("it is due");
+    assert_eq!(run.ended, Ended::Slow);
+    assert!(!has(&memory, recording.id).await, "its turn came all the same");
+    let asked = sluggish.1.lock().expect("no panic").clone();
+    assert_eq!(asked, [1_000, 500, 250, 125, 62, 31, 15, 10], "it was asked for less");
+    let again = retention.look().await.expect("the store answers");
+    assert!(again.is_some(), "what was not looked at is due");
+}
+
+#[tokio::test]
+async fn a_destination_that_begins_with_what_is_kept_and_retention_take_turns() {
+    let database = Database::postgres().await;
+    let memory = memory(&database).await;
+    let store: SharedStore = memory.clone();
+    record(&store, &told("r-1", vec![said("A", "ACTIVE", "09:00")])).await;
+    let mut other = PgConnection::connect(database.url()).await.expect("the server answers");
+    let held = sqlx::raw_sql("begin; select claim from retention for no key update").execute(&mut other);
+    held.await.expect("it is ours");
+    let (enrolling, dropping) = (memory.clone(), memory.clone());
+    let enrolled = tokio::spawn(async move { enrolling.enrol("books", Start::Beginning).await });
+    let dropped = tokio::spawn(async move { dropping.drop_page(&page(Kept::Events, LATER), false).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(
+        !enrolled.is_finished() && !dropped.is_finished(),
+        "each waits for who is at it"
+    );
+    sqlx::raw_sql("commit").execute(&mut other).await.expect("let go");
+    assert!(enrolled.await.expect("no panic").expect("the store answers"));
+    let dropped = dropped.await.expect("no panic").expect("the store answers");
+    let gone = dropped.expect("it is quick").rows;
+    let events = memory.events(0, 10).await.expect("the store answers");
+    let cursor = memory.destinations().await.expect("the store answers")[0].position;
+    assert_eq!(
+        (gone, events.oldest),
+        (cursor, cursor),
+        "nothing is gone that it was promised"
+    );
 }
