@@ -8,6 +8,7 @@ use clap::Args;
 use hyper::StatusCode;
 use serde_json::Value;
 
+use super::output;
 use crate::simulator::endpoint::{Endpoint, Report, Show};
 
 #[derive(Debug, Args)]
@@ -46,7 +47,7 @@ pub(super) async fn run(args: &EndpointArgs) -> anyhow::Result<ExitCode> {
     );
     let show: Show = match (args.quiet, args.json) {
         (true, _) => Box::new(|_| {}),
-        (_, true) => Box::new(|event| println!("{event}")),
+        (_, true) => Box::new(|event| println!("{}", output::json_text(&event.to_string()))),
         _ => Box::new(|event| println!("{}", line(event))),
     };
     let status = StatusCode::from_u16(args.status)?;

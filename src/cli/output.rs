@@ -16,7 +16,23 @@ pub(super) fn print(text: &str) {
 
 /// One JSON value, indented.
 pub(super) fn print_json(value: &Value) {
-    print(&format!("{value:#}\n"));
+    print(&json_text(&format!("{value:#}\n")));
+}
+
+/// JSON that says the same to a program and nothing to a terminal: serde_json leaves U+007F to U+009F as they are, and
+/// some terminals take them for commands; marks of direction would show it in another order.
+pub(super) fn json_text(json: &str) -> String {
+    let quiet = |c: char| match c {
+        '\u{7f}'..='\u{9f}' => format!("\\u{:04x}", u32::from(c)),
+        c if turns(c) => format!("\\u{:04x}", u32::from(c)),
+        c => c.to_string(),
+    };
+    json.chars().map(quiet).collect()
+}
+
+/// It changes the direction of what follows, or is not seen.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Rows under a header, each column as wide as its widest cell; nothing but `none` if there are no rows.
@@ -53,7 +69,7 @@ pub(super) fn pairs(pairs: &[(&str, String)]) -> String {
 /// `text` with what would move a cursor, ring a bell or start a line made visible.
 pub(super) fn escaped(text: &str) -> String {
     let escape = |c: char| {
-        if c.is_control() {
+        if c.is_control() || turns(c) {
             c.escape_default().to_string()
         } else {
             c.to_string()
@@ -84,4 +100,23 @@ pub(super) fn dash() -> String {
 /// A time as it is written on the command line.
 pub(super) fn instant(text: &str) -> Result<OffsetDateTime, String> {
     OffsetDateTime::parse(text, &Rfc3339).map_err(|_| "must be a time such as 2026-11-22T10:00:00Z".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_strangers_wrote_cannot_speak_to_a_terminal_nor_turn_a_line() {
+        let text = "a\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}b";
+        for shown in [
+            escaped(text),
+            json_text(&serde_json::json!({ "status": text }).to_string()),
+        ] {
+            let speaks = |c: char| c.is_control() || turns(c);
+            assert!(!shown.contains(speaks), "{shown:?}");
+        }
+        let read: Value = serde_json::from_str(&json_text(&serde_json::json!(text).to_string())).expect("JSON");
+        assert_eq!(read, text, "a program reads what was written");
+    }
 }
