@@ -1,5 +1,7 @@
 //! `token`, or `tokens`: what is known of a token, and how it came to be known; and what the merchant knows of its own.
 
+mod erase;
+mod export;
 mod import;
 mod json;
 mod list;
@@ -24,7 +26,8 @@ Examples:
   mdes-receiver token list --suffix 1209
   mdes-receiver token list --status SUSPENDED --since 2026-11-22T10:00:00Z
   mdes-receiver token list --json | jq '.[] | select(.provisional)'
-  mdes-receiver tokens import our-tokens.csv --dry-run")]
+  mdes-receiver tokens import our-tokens.csv --dry-run
+  mdes-receiver token erase card-4711 --dry-run")]
 pub(super) struct TokenArgs {
     #[command(subcommand)]
     command: Command,
@@ -50,6 +53,10 @@ enum Command {
     List(list::List),
     /// Register the tokens that you made, with your own reference for the card or customer: every event then carries it.
     Import(import::Import),
+    /// Erase everything that is held of a token, or of all that your reference names: all of it or nothing.
+    Erase(erase::Erase),
+    /// Everything that is held of a token, or of all that your reference names: one JSON object a line.
+    Export(export::Export),
 }
 
 pub(super) async fn run(args: &TokenArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
@@ -71,6 +78,8 @@ pub(super) async fn run(args: &TokenArgs, settings: &Settings) -> anyhow::Result
         }
         Command::List(args) => list::run(args, &memory).await,
         Command::Import(args) => import::run(args, &*memory).await,
+        Command::Erase(args) => erase::run(args, &memory).await,
+        Command::Export(args) => export::run(args, &memory).await,
     };
     memory.close().await;
     done

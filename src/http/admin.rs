@@ -14,6 +14,7 @@ mod commands;
 mod cursor;
 mod deliveries;
 mod destinations;
+mod erase;
 mod events;
 mod export;
 pub(in crate::http) mod flow;

@@ -50,17 +50,22 @@ pub(super) use batch_row;
 impl Session {
     /// Runs a statement over a batch.
     pub(super) async fn execute_batch<R: BatchRow>(&mut self, sql: Sql, rows: &[R]) -> Result<(), Error> {
-        match self {
+        self.count_batch(sql, rows).await.map(drop)
+    }
+
+    /// Runs a statement over a batch and says how many rows it touched.
+    pub(super) async fn count_batch<R: BatchRow>(&mut self, sql: Sql, rows: &[R]) -> Result<u64, Error> {
+        let touched = match self {
             Session::Postgres(connection) => {
                 let query = sqlx::query_with::<Postgres, _>(sql.postgres, columns(rows)?);
-                query.execute(connection).await.map(drop)?;
+                query.execute(connection).await?.rows_affected()
             }
             Session::Sqlite(connection) => {
                 let query = sqlx::query::<Sqlite>(sql.sqlite).bind(json(rows)?);
-                query.execute(connection).await.map(drop)?;
+                query.execute(connection).await?.rows_affected()
             }
-        }
-        Ok(())
+        };
+        Ok(touched)
     }
 
     /// Runs a statement over a batch and gives its rows.

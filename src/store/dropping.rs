@@ -93,7 +93,8 @@ pub(super) async fn hold_events(session: &mut Session) -> Result<(), Error> {
     }
 }
 
-async fn hold_destinations(session: &mut Session) -> Result<(), Error> {
+/// No destination takes up an event, and none is replayed to it.
+pub(super) async fn hold_destinations(session: &mut Session) -> Result<(), Error> {
     match session {
         Session::Postgres(_) => execute!(session, Sql::same(sql::HOLD_DESTINATIONS)).map(drop),
         // The one writer holds them.

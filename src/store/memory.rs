@@ -19,6 +19,7 @@ use super::assets::{self, Assets, Medium};
 use super::bell::Bell;
 use super::deliveries::Act;
 use super::desk::{Approved, Claims, CommandFilter, Desk, KeptCommand, Link, NewCommand, Ordered, Progress, Step};
+use super::erasing::{self, Erased, Erasing, Erasure};
 use super::ledger::{self, Deed, Entry, EntryFilter, Hand, Ledger};
 use super::outbox::{
     DeliveryFilter, Events, KeptDelivery, KeptDestination, NewRegistration, Outbox, Registered, ReplayFilter, Standing,
@@ -988,6 +989,29 @@ impl Retention for Memory {
         self.write(async |session| dropping::drop_page(session, page).await)
             .await
             .map(Some)
+    }
+}
+
+#[async_trait]
+impl Erasing for Memory {
+    async fn erase(&self, what: &Erasure) -> Result<Erased, Error> {
+        if what.dry_run {
+            return self
+                .write(async |session| {
+                    let erased = erasing::erase(session, what).await?;
+                    session.rollback().await?;
+                    session.begin("begin immediate").await?;
+                    Ok(erased)
+                })
+                .await;
+        }
+        let deed = Deed::on_tokens("token.erase", what.tokens.iter());
+        self.acted(
+            deed,
+            async |session| erasing::erase(session, what).await,
+            Erased::in_a_word,
+        )
+        .await
     }
 }
 

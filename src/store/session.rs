@@ -120,6 +120,17 @@ impl Session {
         Ok(())
     }
 
+    /// What this connection deletes from here on is overwritten in SQLite's file; Postgres leaves that to its vacuum.
+    pub(super) async fn overwrites(&mut self) -> Result<(), Error> {
+        match self {
+            Session::Postgres(_) => Ok(()),
+            Session::Sqlite(connection) => {
+                let pragma = sqlx::raw_sql("pragma secure_delete = on").execute(connection).await;
+                pragma.map(drop).map_err(Error::from)
+            }
+        }
+    }
+
     async fn plain(&mut self, sql: Sql) -> Result<(), Error> {
         match self {
             Session::Postgres(connection) => sqlx::raw_sql(sql.postgres).execute(connection).await.map(drop)?,

@@ -9,6 +9,7 @@ mod charge;
 pub mod commands;
 mod deliveries;
 pub mod docs;
+mod erase;
 mod events;
 mod export;
 mod fair;

@@ -4,6 +4,7 @@ mod answers;
 pub mod asking;
 mod commands;
 mod deliveries;
+mod erased;
 mod events;
 mod history;
 mod links;

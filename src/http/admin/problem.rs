@@ -180,6 +180,17 @@ impl Problem {
         Problem::new(StatusCode::NOT_FOUND, "unknown-token", "unknown token", detail)
     }
 
+    /// Somebody still needs what is to be erased: how many of what.
+    pub fn still_needed(held: &[(String, u64)]) -> Self {
+        let held: Vec<String> = held.iter().map(|(what, many)| format!("{many} {what}")).collect();
+        let detail = format!(
+            "nothing was erased, since these are open: {}; let them come to their end, or say `force` (commands are \
+             withdrawn, never forced)",
+            held.join(", ")
+        );
+        Problem::new(StatusCode::CONFLICT, "still-needed", "somebody still needs it", detail)
+    }
+
     /// No asset of that id, or no medium at that place of it.
     pub fn unknown_asset() -> Self {
         let detail = "no token's card art names such an asset, it has no medium at that place, MDES has none, or \

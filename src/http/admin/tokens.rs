@@ -11,7 +11,7 @@ use super::ask::{Ask, Doing, Named, Told, limit};
 use super::problem::Problem;
 use super::route::{Route, flag, get, instant, namespace, paged, path, post, text};
 use super::v1::SharedApi;
-use super::{export, reveal, search, story, wire};
+use super::{erase, export, reveal, search, story, wire};
 use crate::domain::id::{Namespace, TokenReference};
 use crate::domain::token::Token;
 use crate::store::Outbox as _;
@@ -64,6 +64,12 @@ pub(super) fn routes() -> Vec<Route> {
             .takes("Because")
             .gives(200, "Revealed")
             .problems(&[404]),
+        post("/tokens/{reference}/erase", "eraseToken", erase::erase)
+            .says("Everything that is held of it goes, or nothing; the audit stays, and what speaks of other tokens too")
+            .asks([path("reference", "Its reference"), namespace()])
+            .takes("Erasing")
+            .gives(200, "Erased")
+            .problems(&[404, 409]),
     ]
 }
 

@@ -23,9 +23,10 @@ promises!(
 );
 
 /// Each act of the API, by its name in the document, and what the audit calls it.
-const ACTS: [(&str, &str); 16] = [
+const ACTS: [(&str, &str); 17] = [
     ("registerTokens", "token.register"),
     ("revealTokenNumber", "token.reveal"),
+    ("eraseToken", "token.erase"),
     ("orderCommand", "command.delete"),
     ("approveCommand", "command.approve"),
     ("withdrawCommand", "command.withdraw"),
@@ -105,6 +106,11 @@ async fn every_act_is_in_the_audit(database: Database) {
             &ana,
             format!("/v1/quarantine/{entry}/resolve"),
             json!({"reason": "a probe"}),
+        ),
+        (
+            &ana,
+            "/v1/tokens/DM4MMC0002/erase".to_owned(),
+            json!({"reason": "case 812", "confirm": "0002", "force": true}),
         ),
     ] {
         let answer = caller.post(&path, &body).await;

@@ -135,6 +135,7 @@ fn heard(world: &World, line: &str, output: &Output) {
         Some("charge/DM4MMC0001") => answer["charge"] == "yes",
         Some("tokens/DM4MMC0001/story") => list("items").is_some_and(|scenes| scenes >= 5),
         Some("tokens/DM4MMC0001/reveal") => answer["token_number"] == "5204730000001209",
+        Some("tokens/DM4MMC0001/erase") => answer["dry_run"] == true && answer["rows"]["tokens"] == 1,
         Some("notifications") => list("items") == Some(1),
         Some("notifications/$NOTIFICATION") => list("statements") == Some(1),
         Some("quarantine") => list("items") == Some(1),

@@ -151,6 +151,45 @@ async fn what_is_old_goes_by_the_policy_and_a_dry_run_says_what_would() {
 }
 
 #[tokio::test]
+async fn a_token_is_handed_over_and_erased_and_the_audit_tells_of_both() {
+    let desk = Desk::new();
+    let store = store_of(&desk).await;
+    record(&store, &[suspended("A")]).await;
+    drop(store);
+    let export = ["token", "export", "A", "--reason", "case 812"];
+    let exported = desk.run(&export);
+    assert_eq!(exported.code, 0, "{}", exported.err);
+    let read = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON");
+    let lines: Vec<serde_json::Value> = exported.out.lines().map(read).collect();
+    let has = |record: &str| {
+        lines
+            .iter()
+            .any(|line| line["record"] == record && line["token"] == "A")
+    };
+    assert!(has("token") && has("story") && has("audit"), "{}", exported.out);
+
+    assert_eq!(
+        desk.run(&["token", "erase", "A", "--reason", "case 812"]).code,
+        2,
+        "no --yes"
+    );
+    assert_eq!(desk.run(&["token", "erase", "A", "--yes"]).code, 2, "no --reason");
+    assert_eq!(desk.run(&["token", "erase", "Z", "--dry-run"]).code, 1, "nobody");
+    let dry = desk.run(&["token", "erase", "A", "--dry-run"]);
+    assert!(dry.code == 0 && dry.out.contains("WOULD GO"), "{}{}", dry.out, dry.err);
+    let erased = desk.run(&["token", "erase", "A", "--yes", "--reason", "case 812"]);
+    assert_eq!(erased.code, 0, "{}", erased.err);
+    assert_eq!(erased.out, dry.out.replace("WOULD GO", "GONE"));
+    assert_eq!(desk.run(&export).code, 1, "there is nothing to hand over");
+    let audit = desk.run(&["audit", "--json"]).out;
+    assert!(
+        audit.contains("token.export") && audit.contains("token.erase"),
+        "{audit}"
+    );
+    assert!(audit.contains("case 812"), "{audit}");
+}
+
+#[tokio::test]
 async fn what_still_needs_which_key_is_said() {
     let desk = Desk::new();
     drop(store_of(&desk).await);

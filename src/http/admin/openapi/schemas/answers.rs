@@ -73,7 +73,17 @@ fn tokens() -> Vec<Shape> {
         ("token_number", says("The number itself", text())),
         ("notification_id", id()),
     ]);
+    let counts = json!({ "type": "object", "additionalProperties": whole() });
+    let erased = [
+        ("rows", says("How many rows went, by table", counts)),
+        (
+            "shared_notifications",
+            says("Stay, since they speak of other tokens too", whole()),
+        ),
+        ("dry_run", says("Nothing went", yes_or_no())),
+    ];
     vec![
+        ("Erased", object("What went", &erased)),
         ("Token", object("A token as it stands", &token)),
         ("TokenPage", page("Token")),
         ("Registered", object("What became of a registration", &registered)),

@@ -67,8 +67,21 @@ fn reasons() -> Vec<Shape> {
     let may = "Why, if it is to be said";
     vec![
         ("Because", body("Why", &["reason"], &[("reason", reason())])),
+        ("Erasing", erasing()),
         ("MaybeBecause", body(may, &[], &[("reason", reason_or_none())])),
     ]
+}
+
+fn erasing() -> Value {
+    let confirm = "The last four characters of the reference, unless it is a dry run";
+    let force = "Erase what somebody was not told of yet, is asked after, or is open in quarantine, too";
+    let fields = [
+        ("reason", reason()),
+        ("confirm", says(confirm, json!({ "type": ["string", "null"] }))),
+        ("force", says(force, yes_or_no())),
+        ("dry_run", says("Count what would go, and change nothing", yes_or_no())),
+    ];
+    body("That it is meant, and why", &["reason"], &fields)
 }
 
 fn registration() -> Vec<Shape> {

@@ -1,0 +1,118 @@
+//! `token erase`: everything that is held of a token goes, at once or not at all.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::namespace;
+use crate::cli::{MISUSED, NOT_WELL, because, deliveries, output};
+use crate::domain::id::{Namespace, TokenReference};
+use crate::store::Memory;
+use crate::store::erasing::{Erased, Erasing as _, Erasure};
+use crate::store::search::{CALLED_MAX, Search as _};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The audit stays, with an entry of this erasure; so does a notification that speaks of other tokens too, since its body is
+sealed as one. A notification that comes afterwards begins a new story.
+
+Examples:
+  mdes-receiver token erase DWSPMC000000000132d72d4fcb2f4136a0532d3093ff1a45 --dry-run
+  mdes-receiver token erase card-4711 --all --yes --reason \"the customer asked for it, case 812\"")]
+pub(super) struct Erase {
+    /// The token's reference, or your own.
+    reference: String,
+    /// Whose reference it is: mdes or tokenex.
+    #[arg(long, default_value = "mdes", value_parser = namespace)]
+    namespace: Namespace,
+    /// All tokens that your reference names, if there are several.
+    #[arg(long)]
+    all: bool,
+    /// Why, for the audit.
+    #[arg(long, required_unless_present = "dry_run")]
+    reason: Option<String>,
+    /// It cannot be undone, and you mean it.
+    #[arg(long)]
+    yes: bool,
+    /// Erase what somebody was not told of yet, is asked after, or is open in quarantine, too.
+    #[arg(long)]
+    force: bool,
+    /// Count what would go, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Exit code 1 if nothing was erased.
+pub(super) async fn run(args: &Erase, memory: &Memory) -> anyhow::Result<ExitCode> {
+    if !args.yes && !args.dry_run {
+        eprintln!("it cannot be undone: look with --dry-run, then say --yes");
+        return Ok(ExitCode::from(MISUSED));
+    }
+    let found = memory.called(args.namespace, &args.reference).await?;
+    let tokens: BTreeSet<TokenReference> = found.into_iter().map(|one| one.token.reference).collect();
+    let shown = output::escaped(&args.reference);
+    if tokens.is_empty() {
+        eprintln!("token {shown} was never heard of: `mdes-receiver token list` shows those that were");
+        return Ok(ExitCode::from(NOT_WELL));
+    }
+    if tokens.len() > CALLED_MAX {
+        eprintln!("{shown} names more than {CALLED_MAX} tokens: erase them by their own references");
+        return Ok(ExitCode::from(NOT_WELL));
+    }
+    if tokens.len() > 1 && !args.all {
+        eprintln!(
+            "{shown} names {} tokens: say --all, or erase one of them:",
+            tokens.len()
+        );
+        for token in &tokens {
+            eprintln!("  {} of {}", output::escaped(&token.shown()), token.namespace.as_str());
+        }
+        return Ok(ExitCode::from(NOT_WELL));
+    }
+    let why = args.reason.as_deref().map(str::trim);
+    if let Some(why) = why {
+        deliveries::by(why, "--reason")?;
+    }
+    let erasure = Erasure {
+        tokens,
+        force: args.force,
+        dry_run: args.dry_run,
+    };
+    Ok(told(&because(memory, why).erase(&erasure).await?, args.dry_run))
+}
+
+fn told(erased: &Erased, dry_run: bool) -> ExitCode {
+    match erased {
+        Erased::Unknown => {
+            eprintln!("it went away meanwhile: nothing was erased");
+            ExitCode::from(NOT_WELL)
+        }
+        Erased::Held(held) => {
+            eprintln!("nothing was erased, since somebody still needs it:");
+            for (what, many) in held {
+                eprintln!("  {many} {what}");
+            }
+            eprintln!(
+                "let these come to their end, or say --force; a command ends by itself or by `lifecycle withdraw`"
+            );
+            ExitCode::from(NOT_WELL)
+        }
+        Erased::Gone { rows, shared } => {
+            let rows: Vec<[String; 2]> = rows
+                .iter()
+                .map(|(table, many)| [(*table).to_owned(), many.to_string()])
+                .collect();
+            output::print(&output::table(
+                ["TABLE", if dry_run { "WOULD GO" } else { "GONE" }],
+                &rows,
+            ));
+            if *shared > 0 {
+                output::print(&format!(
+                    "{shared} notifications stay: they speak of other tokens too\n"
+                ));
+            }
+            ExitCode::SUCCESS
+        }
+    }
+}
