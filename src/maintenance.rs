@@ -1,7 +1,8 @@
 //! What the house does to stay fit: it lets go of what is old, in small steps.
 //!
 //! It never touches what receiving needs at that moment: each step is one short transaction with a deadline, after each it
-//! rests for longer than the step took, and where receiving is busy or the store is slow it breaks off and comes back.
+//! rests for longer than the step took; where receiving is busy it breaks off and comes back, and where the store is slow the
+//! steps become smaller, until that kind waits for the next run and the others go on.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
