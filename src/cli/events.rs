@@ -62,7 +62,7 @@ async fn list(memory: &Memory, after: u64, limit: u32, types: &[Pattern], as_jso
     }
     if as_json {
         for kept in &items {
-            output::print(&output::json_text(&format!("{}\n", kept.body())));
+            output::print(&output::json_line(&kept.body()));
         }
     } else {
         let rows: Vec<[String; 6]> = items.iter().map(|kept| row(kept)).collect();

@@ -202,7 +202,7 @@ async fn list(as_json: bool, memory: &Memory) -> anyhow::Result<ExitCode> {
 fn print(links: &[Link], as_json: bool) {
     for link in links {
         output::print(&match as_json {
-            true => format!("{}\n", json!(link)),
+            true => output::json_line(&json!(link)),
             false => line(link),
         });
     }

@@ -190,7 +190,7 @@ fn show(told: &Told, answer: Option<&str>, print: Print) {
     match print {
         Print::Line => output::print(&format!("{}\n", output::escaped(&format!("{}{answer}", line(told))))),
         Print::Json => {
-            output::print(&format!("{}\n", output::escaped(&told.data)));
+            output::print(&format!("{}\n", output::json_text(&told.data)));
             if !answer.is_empty() {
                 eprintln!("{}", output::escaped(&format!("{}{answer}", line(told))));
             }

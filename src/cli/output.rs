@@ -16,23 +16,37 @@ pub(super) fn print(text: &str) {
 
 /// One JSON value, indented.
 pub(super) fn print_json(value: &Value) {
-    print(&json_text(&format!("{value:#}\n")));
+    let indented = format!("{value:#}");
+    let lines: Vec<String> = indented.lines().map(json_text).collect();
+    print(&format!("{}\n", lines.join("\n")));
 }
 
-/// JSON that says the same to a program and nothing to a terminal: serde_json leaves U+007F to U+009F as they are, and
-/// some terminals take them for commands; marks of direction would show it in another order.
+/// One JSON value on a line of its own.
+pub(super) fn json_line(value: &Value) -> String {
+    format!("{}\n", json_text(&value.to_string()))
+}
+
+/// A line of JSON that says the same to a program and nothing to a terminal: serde_json leaves U+007F to U+009F as they
+/// are, and some terminals take them for commands; marks of direction would show it in another order.
 pub(super) fn json_text(json: &str) -> String {
-    let quiet = |c: char| match c {
-        '\u{7f}'..='\u{9f}' => format!("\\u{:04x}", u32::from(c)),
-        c if turns(c) => format!("\\u{:04x}", u32::from(c)),
-        c => c.to_string(),
-    };
-    json.chars().map(quiet).collect()
+    written_without(json, |c| format!("\\u{:04x}", u32::from(c)))
 }
 
-/// It changes the direction of what follows, or is not seen.
-fn turns(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+/// It speaks to a terminal, changes the direction of what follows, or is not seen.
+fn speaks(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+fn written_without(text: &str, escape: impl Fn(char) -> String) -> String {
+    let mut written = String::with_capacity(text.len());
+    for c in text.chars() {
+        match speaks(c) {
+            true => written.push_str(&escape(c)),
+            false => written.push(c),
+        }
+    }
+    written
 }
 
 /// Rows under a header, each column as wide as its widest cell; nothing but `none` if there are no rows.
@@ -68,14 +82,7 @@ pub(super) fn pairs(pairs: &[(&str, String)]) -> String {
 
 /// `text` with what would move a cursor, ring a bell or start a line made visible.
 pub(super) fn escaped(text: &str) -> String {
-    let escape = |c: char| {
-        if c.is_control() || turns(c) {
-            c.escape_default().to_string()
-        } else {
-            c.to_string()
-        }
-    };
-    text.chars().map(escape).collect()
+    written_without(text, |c| c.escape_default().to_string())
 }
 
 /// To the millisecond, in UTC; a dash where there is no time.
@@ -113,7 +120,6 @@ mod tests {
             escaped(text),
             json_text(&serde_json::json!({ "status": text }).to_string()),
         ] {
-            let speaks = |c: char| c.is_control() || turns(c);
             assert!(!shown.contains(speaks), "{shown:?}");
         }
         let read: Value = serde_json::from_str(&json_text(&serde_json::json!(text).to_string())).expect("JSON");
