@@ -11,9 +11,10 @@ use time::OffsetDateTime;
 
 use self::state::State;
 use super::output::{self, instant};
+use super::token::never_heard_of;
 use super::{MISUSED, NOT_WELL, open_memory};
 use crate::config::settings::Settings;
-use crate::domain::id::Namespace;
+use crate::domain::id::{Namespace, TokenReference};
 use crate::store::asking::KeptQuestion;
 use crate::store::outbox::Standing;
 use crate::store::search::{Moment, Scene, Search as _};
@@ -75,12 +76,15 @@ async fn explain(args: &ExplainArgs, memory: &Memory) -> anyhow::Result<ExitCode
     let standing = match &found[..] {
         [one] => one,
         [] => {
-            let reference = shown(args);
-            eprintln!("token {reference} was never heard of: `mdes-receiver token list` shows those that were");
+            never_heard_of(&wanted(args));
             return Ok(ExitCode::from(NOT_WELL));
         }
         several => {
-            eprintln!("{} names several tokens: explain one of them", shown(args));
+            let reference = wanted(args).shown();
+            eprintln!(
+                "{} names several tokens: explain one of them",
+                output::escaped(&reference)
+            );
             for one in several {
                 let token = &one.token.reference;
                 eprintln!("  {} of {}", output::escaped(&token.shown()), token.namespace.as_str());
@@ -119,13 +123,11 @@ fn begin(args: &ExplainArgs) -> Option<Moment> {
     }
 }
 
-/// What was asked for, as it may be shown.
-fn shown(args: &ExplainArgs) -> String {
-    let token = crate::domain::id::TokenReference {
+fn wanted(args: &ExplainArgs) -> TokenReference {
+    TokenReference {
         namespace: args.namespace,
         reference: args.reference.clone(),
-    };
-    output::escaped(&token.shown())
+    }
 }
 
 impl Explained<'_> {

@@ -15,7 +15,9 @@ use super::{NOT_WELL, open_memory, output};
 use crate::config::settings::Settings;
 use crate::domain::id::{Namespace, TokenReference};
 use crate::store::joined::{Joined, joined};
-use crate::store::{SharedStore, Store as _};
+use crate::store::outbox::Standing;
+use crate::store::search::{CALLED_MAX, Search as _};
+use crate::store::{Memory, SharedStore, Store as _};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -85,6 +87,31 @@ pub(super) async fn run(args: &TokenArgs, settings: &Settings) -> anyhow::Result
     done
 }
 
+/// All tokens that somebody's word names; `None`, once it is said why: there are none, or too many to be held together.
+async fn called(memory: &Memory, namespace: Namespace, reference: &str) -> anyhow::Result<Option<Vec<Standing>>> {
+    let found = memory.called(namespace, reference).await?;
+    let token = TokenReference {
+        namespace,
+        reference: reference.to_owned(),
+    };
+    if found.is_empty() {
+        never_heard_of(&token);
+        return Ok(None);
+    }
+    if found.len() > CALLED_MAX {
+        let shown = output::escaped(&token.shown());
+        eprintln!("{shown} names more than {CALLED_MAX} tokens: take them by their own references");
+        return Ok(None);
+    }
+    Ok(Some(found))
+}
+
+/// TokenEx's name of a token may look like a card's number, and is shown by its end alone.
+pub(super) fn never_heard_of(token: &TokenReference) {
+    let token = output::escaped(&token.shown());
+    eprintln!("token {token} was never heard of: `mdes-receiver token list` shows those that were");
+}
+
 fn namespace(word: &str) -> Result<Namespace, String> {
     Namespace::parse(word).ok_or_else(|| "write mdes or tokenex".to_owned())
 }
@@ -97,8 +124,7 @@ async fn show(
     limit: u32,
 ) -> anyhow::Result<ExitCode> {
     let Some(kept) = store.token(reference).await? else {
-        let reference = output::escaped(&reference.to_string());
-        eprintln!("token {reference} was never heard of: `mdes-receiver token list` shows those that were");
+        never_heard_of(reference);
         return Ok(ExitCode::from(NOT_WELL));
     };
     let before = kept.token.sequence.saturating_sub(u64::from(limit));

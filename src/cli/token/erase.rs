@@ -5,12 +5,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::namespace;
+use super::{called, namespace};
 use crate::cli::{MISUSED, NOT_WELL, because, deliveries, output};
 use crate::domain::id::{Namespace, TokenReference};
 use crate::store::Memory;
 use crate::store::erasing::{Erased, Erasing as _, Erasure};
-use crate::store::search::{CALLED_MAX, Search as _};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -49,20 +48,14 @@ pub(super) async fn run(args: &Erase, memory: &Memory) -> anyhow::Result<ExitCod
         eprintln!("it cannot be undone: look with --dry-run, then say --yes");
         return Ok(ExitCode::from(MISUSED));
     }
-    let found = memory.called(args.namespace, &args.reference).await?;
+    let Some(found) = called(memory, args.namespace, &args.reference).await? else {
+        return Ok(ExitCode::from(NOT_WELL));
+    };
     let tokens: BTreeSet<TokenReference> = found.into_iter().map(|one| one.token.reference).collect();
-    let shown = output::escaped(&args.reference);
-    if tokens.is_empty() {
-        eprintln!("token {shown} was never heard of: `mdes-receiver token list` shows those that were");
-        return Ok(ExitCode::from(NOT_WELL));
-    }
-    if tokens.len() > CALLED_MAX {
-        eprintln!("{shown} names more than {CALLED_MAX} tokens: erase them by their own references");
-        return Ok(ExitCode::from(NOT_WELL));
-    }
     if tokens.len() > 1 && !args.all {
         eprintln!(
-            "{shown} names {} tokens: say --all, or erase one of them:",
+            "{} names {} tokens: say --all, or erase one of them:",
+            output::escaped(&args.reference),
             tokens.len()
         );
         for token in &tokens {

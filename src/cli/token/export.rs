@@ -8,12 +8,12 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::namespace;
+use super::{called, namespace};
 use crate::cli::{NOT_WELL, because, deliveries, hand, output};
 use crate::domain::id::{Namespace, TokenReference};
 use crate::store::ledger::{Deed, EntryFilter, Ledger as _, named};
 use crate::store::outbox::Standing;
-use crate::store::search::{CALLED_MAX, Moment, Search as _};
+use crate::store::search::{Moment, Search as _};
 use crate::store::{Asking as _, Desk as _, Memory};
 
 const PAGE: u32 = 1_000;
@@ -38,16 +38,9 @@ pub(super) struct Export {
 
 pub(super) async fn run(args: &Export, memory: &Memory) -> anyhow::Result<ExitCode> {
     deliveries::by(&args.reason, "--reason")?;
-    let found = memory.called(args.namespace, &args.reference).await?;
-    let shown = output::escaped(&args.reference);
-    if found.is_empty() {
-        eprintln!("token {shown} was never heard of: `mdes-receiver token list` shows those that were");
+    let Some(found) = called(memory, args.namespace, &args.reference).await? else {
         return Ok(ExitCode::from(NOT_WELL));
-    }
-    if found.len() > CALLED_MAX {
-        eprintln!("{shown} names more than {CALLED_MAX} tokens: export them by their own references");
-        return Ok(ExitCode::from(NOT_WELL));
-    }
+    };
     let why = args.reason.trim();
     let deed = Deed::on_tokens("token.export", found.iter().map(|one| &one.token.reference));
     memory.note(&hand(Some(why)), &deed, "exported").await?;
@@ -96,5 +89,5 @@ async fn export(standing: &Standing, memory: &Memory) -> anyhow::Result<()> {
 
 fn line(record: &str, token: &TokenReference, body: Value) {
     let line = json!({ "record": record, "token": token.shown(), "body": body });
-    output::print(&output::json_text(&format!("{line}\n")));
+    output::print(&output::json_line(&line));
 }

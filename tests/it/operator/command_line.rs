@@ -175,6 +175,15 @@ async fn a_token_is_handed_over_and_erased_and_the_audit_tells_of_both() {
     );
     assert_eq!(desk.run(&["token", "erase", "A", "--yes"]).code, 2, "no --reason");
     assert_eq!(desk.run(&["token", "erase", "Z", "--dry-run"]).code, 1, "nobody");
+    for of_tokenex in [
+        &["token", "erase", "--dry-run"] as &[&str],
+        &["token", "export", "--reason", "why"],
+        &["token", "show"],
+    ] {
+        let nobody = desk.run(&[of_tokenex, &["--namespace", "tokenex", "4761202544127718"]].concat());
+        assert_eq!(nobody.code, 1, "{}", nobody.err);
+        assert!(!nobody.err.contains("4761202544"), "{}", nobody.err);
+    }
     let dry = desk.run(&["token", "erase", "A", "--dry-run"]);
     assert!(dry.code == 0 && dry.out.contains("WOULD GO"), "{}{}", dry.out, dry.err);
     let erased = desk.run(&["token", "erase", "A", "--yes", "--reason", "case 812"]);
