@@ -67,7 +67,7 @@ pub use alarms::{Alarms, SharedAlarms};
 pub use asking::{Asking, SharedAsking};
 pub use assets::{Assets, SharedAssets};
 pub use desk::{Desk, SharedDesk};
-pub use erasing::{Erasing, SharedErasing};
+pub use erasing::Erasing;
 pub use ledger::{Ledger, SharedLedger};
 pub use memory::{Memory, open};
 pub use outbox::{Outbox, SharedOutbox};

@@ -4,7 +4,7 @@
 //! other tokens too, since its body is sealed as one. A notification that comes afterwards begins a new story.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::fmt::Display;
 
 use async_trait::async_trait;
 
@@ -21,9 +21,6 @@ pub trait Erasing: Send + Sync {
     /// Erases all of it, or nothing. A crash before the commit leaves everything, and after it nothing.
     async fn erase(&self, what: &Erasure) -> Result<Erased, Error>;
 }
-
-/// What the callers hold.
-pub type SharedErasing = Arc<dyn Erasing>;
 
 /// Whom it is about (1 to 1,000), and how.
 #[derive(Clone, Debug)]
@@ -57,17 +54,17 @@ impl Erased {
     pub fn in_a_word(&self) -> String {
         match self {
             Erased::Unknown => "not known".to_owned(),
-            Erased::Held(held) => {
-                let held: Vec<String> = held.iter().map(|(what, many)| format!("{many} {what}")).collect();
-                format!("refused: {}", held.join(", "))
-            }
-            Erased::Gone { rows, shared } => {
-                let rows = rows.iter().filter(|(_, many)| *many > 0);
-                let rows: Vec<String> = rows.map(|(table, many)| format!("{many} {table}")).collect();
-                format!("erased: {}; {shared} notifications stay", rows.join(", "))
-            }
+            Erased::Held(held) => format!("refused: {}", counted(held)),
+            Erased::Gone { rows, shared } => format!("erased: {}; {shared} notifications stay", counted(rows)),
         }
     }
+}
+
+/// `2 deliveries, 1 tokens`, of what there is any.
+pub fn counted(many: &[(impl Display, u64)]) -> String {
+    let some = many.iter().filter(|(_, many)| *many > 0);
+    let some: Vec<String> = some.map(|(what, many)| format!("{many} {what}")).collect();
+    some.join(", ")
 }
 
 /// A command that is open may be on its way to the service: it is never erased from under the desk.
@@ -110,7 +107,7 @@ pub(super) async fn erase(session: &mut Session, what: &Erasure) -> Result<Erase
     if !held.is_empty() {
         return Ok(Erased::Held(held));
     }
-    session.overwrites().await?;
+    session.overwrite(true).await?;
     let mut gone: Vec<(&'static str, u64)> = Vec::new();
     for (table, statement) in sql::ERASE {
         let many = session.count_batch(statement, &rows).await?;
@@ -123,6 +120,7 @@ pub(super) async fn erase(session: &mut Session, what: &Erasure) -> Result<Erase
     for (table, statement) in sql::ERASE_LAST {
         gone.push((table, session.count_batch(statement, &rows).await?));
     }
+    session.overwrite(false).await?;
     Ok(Erased::Gone {
         rows: gone,
         shared: shared.first().map_or(0, |(many,)| many.unsigned_abs()),

@@ -120,13 +120,16 @@ impl Session {
         Ok(())
     }
 
-    /// What this connection deletes from here on is overwritten in SQLite's file; Postgres leaves that to its vacuum.
-    pub(super) async fn overwrites(&mut self) -> Result<(), Error> {
+    /// Whether what this connection deletes from here on is overwritten in SQLite's file; Postgres leaves that to its vacuum.
+    pub(super) async fn overwrite(&mut self, whether: bool) -> Result<(), Error> {
         match self {
             Session::Postgres(_) => Ok(()),
             Session::Sqlite(connection) => {
-                let pragma = sqlx::raw_sql("pragma secure_delete = on").execute(connection).await;
-                pragma.map(drop).map_err(Error::from)
+                let pragma = match whether {
+                    true => "pragma secure_delete = on",
+                    false => "pragma secure_delete = off",
+                };
+                Ok(sqlx::raw_sql(pragma).execute(connection).await.map(drop)?)
             }
         }
     }

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::lifecycle::ordering;
 use crate::store;
+use crate::store::erasing::counted;
 use crate::store::roster::{Right, Role};
 use crate::store::written::Unfit;
 
@@ -182,11 +183,10 @@ impl Problem {
 
     /// Somebody still needs what is to be erased: how many of what.
     pub fn still_needed(held: &[(String, u64)]) -> Self {
-        let held: Vec<String> = held.iter().map(|(what, many)| format!("{many} {what}")).collect();
         let detail = format!(
             "nothing was erased, since these are open: {}; let them come to their end, or say `force` (commands are \
              withdrawn, never forced)",
-            held.join(", ")
+            counted(held)
         );
         Problem::new(StatusCode::CONFLICT, "still-needed", "somebody still needs it", detail)
     }

@@ -2,27 +2,96 @@
 
 use crate::store::session::Sql;
 
-/// A statement over the tokens that go, in both dialects: `gone (namespace, token_unique_reference)`.
+/// A statement over the tokens that go, in both dialects: `gone (namespace, token_unique_reference)`. What stands behind
+/// the semicolon is for Postgres alone.
 macro_rules! over {
-    ($says:literal, $sql:literal) => {
-        over!($says, $sql, "")
-    };
-    ($says:literal, $sql:literal, $postgres_alone:literal) => {
+    ($says:literal, $($sql:literal)+ $(; $postgres:literal)?) => {
         Sql {
             postgres: concat!(
                 "-- erase: ",
                 $says,
                 "\nwith gone (namespace, token_unique_reference) as (\n  select * from unnest($1::text[], $2::text[]))",
-                $sql,
-                $postgres_alone,
+                $($sql,)+
+                $($postgres,)?
             ),
             sqlite: concat!(
                 "-- erase: ",
                 $says,
                 "\nwith gone (namespace, token_unique_reference) as (\n  select value ->> 'namespace', value ->> 'token_unique_reference' from json_each($1))",
-                $sql,
+                $($sql,)+
             ),
         }
+    };
+}
+
+/// All rows of a table that bear the tokens' own names.
+macro_rules! named {
+    ($table:literal, $says:literal $($and:literal)?) => {
+        (
+            $table,
+            over!(
+                $says,
+                "\ndelete from "
+                $table
+                "
+where (namespace, token_unique_reference) in (select namespace, token_unique_reference from gone)
+"
+                $($and)?
+            ),
+        )
+    };
+}
+
+/// Deliveries of their events.
+macro_rules! delivered {
+    ($says:literal, $which:literal) => {
+        (
+            "deliveries",
+            over!(
+                $says,
+                "
+delete from deliveries
+where "
+                $which
+                "
+  and event_position in (
+    select position
+    from gone
+    join events
+      on events.namespace = gone.namespace
+      and events.token_unique_reference = gone.token_unique_reference)
+"
+            ),
+        )
+    };
+}
+
+/// What belongs to notifications that speak of nobody else.
+macro_rules! alone {
+    ($table:literal, $notification:literal, $says:literal) => {
+        (
+            $table,
+            over!(
+                $says,
+                "\ndelete from "
+                $table
+                "\nwhere "
+                $notification
+                " in (
+  select said.notification_id
+  from gone
+  join token_statements as said
+    on said.namespace = gone.namespace
+    and said.token_unique_reference = gone.token_unique_reference
+  where not exists (
+    select 1
+    from token_statements as other
+    where other.notification_id = said.notification_id
+      and (other.namespace, other.token_unique_reference) not in (
+        select namespace, token_unique_reference from gone)))
+"
+            ),
+        )
     };
 }
 
@@ -35,7 +104,7 @@ join gone
   on gone.namespace = tokens.namespace
   and gone.token_unique_reference = tokens.token_unique_reference
 order by tokens.namespace, tokens.token_unique_reference
-",
+";
     "for update of tokens\n"
 );
 
@@ -83,71 +152,15 @@ where resolved_at is null
 "
 );
 
-/// Each with its table; what stands in one table may take several.
+/// Each with its table; what stands in one table may take several. A command that was ordered since [`HELD`] stays, with its
+/// steps: it may be on its way.
 pub(super) const ERASE: [(&str, Sql); 11] = [
     // Two, since each has an index of its own.
-    (
-        "deliveries",
-        over!(
-            "deliveries",
-            "
-delete from deliveries
-where not replayed
-  and event_position in (
-    select position
-    from gone
-    join events
-      on events.namespace = gone.namespace
-      and events.token_unique_reference = gone.token_unique_reference)
-"
-        ),
-    ),
-    (
-        "deliveries",
-        over!(
-            "deliveries that were asked for again",
-            "
-delete from deliveries
-where replayed
-  and event_position in (
-    select position
-    from gone
-    join events
-      on events.namespace = gone.namespace
-      and events.token_unique_reference = gone.token_unique_reference)
-"
-        ),
-    ),
-    (
-        "events",
-        over!(
-            "events",
-            "
-delete from events
-where (namespace, token_unique_reference) in (select namespace, token_unique_reference from gone)
-"
-        ),
-    ),
-    (
-        "questions",
-        over!(
-            "questions",
-            "
-delete from questions
-where (namespace, token_unique_reference) in (select namespace, token_unique_reference from gone)
-"
-        ),
-    ),
-    (
-        "reconcile_findings",
-        over!(
-            "what was found of them",
-            "
-delete from reconcile_findings
-where (namespace, token_unique_reference) in (select namespace, token_unique_reference from gone)
-"
-        ),
-    ),
+    delivered!("deliveries", "not replayed"),
+    delivered!("deliveries that were asked for again", "replayed"),
+    named!("events", "events"),
+    named!("questions", "questions"),
+    named!("reconcile_findings", "what was found of them"),
     (
         "command_steps",
         over!(
@@ -159,20 +172,12 @@ where command_id in (
   from gone
   join commands
     on commands.namespace = gone.namespace
-    and commands.token_unique_reference = gone.token_unique_reference)
+    and commands.token_unique_reference = gone.token_unique_reference
+  where commands.settled_at is not null)
 "
         ),
     ),
-    (
-        "commands",
-        over!(
-            "commands",
-            "
-delete from commands
-where (namespace, token_unique_reference) in (select namespace, token_unique_reference from gone)
-"
-        ),
-    ),
+    named!("commands", "commands" "and settled_at is not null\n"),
     (
         "links",
         over!(
@@ -193,48 +198,12 @@ where tokenex_token in (select token_unique_reference from gone where namespace 
 "
         ),
     ),
-    (
+    alone!(
         "quarantine",
-        over!(
-            "entries of quarantine about what only they are in",
-            "
-delete from quarantine
-where notification_id in (
-  select said.notification_id
-  from gone
-  join token_statements as said
-    on said.namespace = gone.namespace
-    and said.token_unique_reference = gone.token_unique_reference
-  where not exists (
-    select 1
-    from token_statements as other
-    where other.notification_id = said.notification_id
-      and (other.namespace, other.token_unique_reference) not in (
-        select namespace, token_unique_reference from gone)))
-"
-        ),
+        "notification_id",
+        "entries of quarantine about what only they are in"
     ),
-    (
-        "notifications",
-        over!(
-            "notifications that speak of nobody else",
-            "
-delete from notifications
-where id in (
-  select said.notification_id
-  from gone
-  join token_statements as said
-    on said.namespace = gone.namespace
-    and said.token_unique_reference = gone.token_unique_reference
-  where not exists (
-    select 1
-    from token_statements as other
-    where other.notification_id = said.notification_id
-      and (other.namespace, other.token_unique_reference) not in (
-        select namespace, token_unique_reference from gone)))
-"
-        ),
-    ),
+    alone!("notifications", "id", "notifications that speak of nobody else"),
 ];
 
 /// What of the notifications was not erased.
@@ -252,34 +221,7 @@ join notifications on notifications.id = said.notification_id
 
 /// By these it was found what else goes.
 pub(super) const ERASE_LAST: [(&str, Sql); 3] = [
-    (
-        "token_statements",
-        over!(
-            "what was said of them",
-            "
-delete from token_statements
-where (namespace, token_unique_reference) in (select namespace, token_unique_reference from gone)
-"
-        ),
-    ),
-    (
-        "token_transitions",
-        over!(
-            "what changed",
-            "
-delete from token_transitions
-where (namespace, token_unique_reference) in (select namespace, token_unique_reference from gone)
-"
-        ),
-    ),
-    (
-        "tokens",
-        over!(
-            "the tokens",
-            "
-delete from tokens
-where (namespace, token_unique_reference) in (select namespace, token_unique_reference from gone)
-"
-        ),
-    ),
+    named!("token_statements", "what was said of them"),
+    named!("token_transitions", "what changed"),
+    named!("tokens", "the tokens"),
 ];

@@ -65,6 +65,11 @@ async fn told_of_both(database: Database) -> deliveries::scene::Scene {
     scene
 }
 
+async fn is_known(scene: &deliveries::scene::Scene) -> bool {
+    let kept = scene.memory.token(&token(GONE)).await;
+    kept.expect("the store answers").is_some()
+}
+
 fn rows(erased: &Erased) -> &[(&'static str, u64)] {
     match erased {
         Erased::Gone { rows, .. } => rows,
@@ -126,28 +131,14 @@ async fn what_somebody_still_needs_is_not_erased_unless_it_is_forced(database: D
         matches!(&held, Erased::Held(what) if what[0].0 == "deliveries"),
         "{held:?}"
     );
-    assert!(
-        scene
-            .memory
-            .token(&token(GONE))
-            .await
-            .expect("the store answers")
-            .is_some()
-    );
+    assert!(is_known(&scene).await);
     let erased = scene.memory.erase(&forced(&[GONE])).await.expect("the store answers");
     assert!(
         rows(&erased)
             .iter()
             .any(|(table, many)| *table == "deliveries" && *many > 0)
     );
-    assert!(
-        scene
-            .memory
-            .token(&token(GONE))
-            .await
-            .expect("the store answers")
-            .is_none()
-    );
+    assert!(!is_known(&scene).await);
 }
 
 async fn a_token_whose_command_is_open_is_not_erased_at_all(database: Database) {
@@ -166,14 +157,7 @@ async fn a_dry_run_counts_what_goes_and_changes_nothing(database: Database) {
         ..erasure(&[GONE])
     };
     let counted = scene.memory.erase(&dry).await.expect("the store answers");
-    assert!(
-        scene
-            .memory
-            .token(&token(GONE))
-            .await
-            .expect("the store answers")
-            .is_some()
-    );
+    assert!(is_known(&scene).await);
     let erased = scene.memory.erase(&erasure(&[GONE])).await.expect("the store answers");
     assert_eq!(counted, erased);
     let again = scene.memory.erase(&erasure(&[GONE])).await.expect("the store answers");
