@@ -52,9 +52,11 @@ fn only_one(headers: &mut HeaderMap, name: &str) -> Result<HeaderValue, Refused>
     }
 }
 
-type Chain = (CertificateDer<'static>, Vec<CertificateDer<'static>>);
+/// A certificate, and what was sent to stand above it.
+pub type Chain = (CertificateDer<'static>, Vec<CertificateDer<'static>>);
 
-fn chain(form: ForwardedForm, value: &[u8]) -> Option<Chain> {
+/// The certificates in a header's value; `None` if it is not of that form, holds none, or holds too many.
+pub fn chain(form: ForwardedForm, value: &[u8]) -> Option<Chain> {
     let chain = match form {
         ForwardedForm::Aws | ForwardedForm::Nginx => decoded(value)?,
         ForwardedForm::Envoy => envoy(value)?,

@@ -25,7 +25,9 @@ pub fn lists(networks: &[IpNet], address: IpAddr) -> bool {
 }
 
 /// Reads one header. `None` says that the balancer speaks for itself (LOCAL, UNKNOWN) or names no TCP address.
-pub(super) async fn read_header(socket: &mut (impl AsyncRead + Unpin)) -> Result<Option<SocketAddr>, Refused> {
+///
+/// An end before the first byte is [`Refused::Probe`], whatever else is no header [`Refused::ProxyHeader`].
+pub async fn read_header(socket: &mut (impl AsyncRead + Unpin)) -> Result<Option<SocketAddr>, Refused> {
     let mut header = Vec::with_capacity(V1_BYTES_MAX);
     read_more(socket, &mut header, 1).await.map_err(|_| Refused::Probe)?;
     read_more(socket, &mut header, v2::PROTOCOL_PREFIX.len() - 1).await?;

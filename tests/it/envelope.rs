@@ -1,5 +1,6 @@
 //! The envelope: known answers made by others, and one failure for everything that does not open.
 
+mod differential;
 mod keyring;
 mod properties;
 mod reading;

@@ -14,6 +14,7 @@ mod deploy;
 mod door;
 mod egress;
 mod envelope;
+mod fuzz;
 mod gaps;
 mod hostile;
 #[cfg(feature = "kafka")]

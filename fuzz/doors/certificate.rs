@@ -1,0 +1,20 @@
+//! The header in which a balancer forwards a client certificate.
+
+use mdes_receiver::config::settings::ForwardedForm;
+use mdes_receiver::net::forwarded;
+
+/// The first byte chooses the form. A chain that is read is bounded, and none of its certificates is empty.
+pub fn enter(data: &[u8]) {
+    let Some((form, value)) = data.split_first() else {
+        return;
+    };
+    let form = match form % 3 {
+        0 => ForwardedForm::Envoy,
+        1 => ForwardedForm::Aws,
+        _ => ForwardedForm::Nginx,
+    };
+    if let Some((leaf, above)) = forwarded::chain(form, value) {
+        assert!(!leaf.is_empty() && above.iter().all(|certificate| !certificate.is_empty()));
+        assert!(above.len() < 8, "a chain is bounded");
+    }
+}

@@ -1,0 +1,5 @@
+//! The doors for the fuzzer's targets.
+
+mod doors;
+
+pub use doors::{DOORS, Door, door};

@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| mdes_receiver_fuzz::door("proxy_header")(data));
