@@ -25,6 +25,7 @@ mod notifications;
 mod operators;
 mod output;
 mod pages;
+mod progress;
 mod quarantine;
 mod reconcile;
 mod retention;
@@ -63,6 +64,20 @@ pub struct Cli {
     /// Other users of this machine can see it: no secrets here.
     #[arg(long = "setting", global = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
     settings: Vec<(String, String)>,
+
+    /// Colours: on a terminal alone, always, or never. NO_COLOR and CLICOLOR_FORCE say it for all programs.
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
+    color: output::Color,
+
+    /// Say results and what is wrong, and nothing else: no progress, no notes.
+    #[arg(long, short, global = true)]
+    quiet: bool,
 
     #[command(subcommand)]
     command: Command,
@@ -144,6 +159,7 @@ enum Command {
 
 /// Runs the command and says how it went.
 pub fn run(cli: Cli) -> ExitCode {
+    output::begin(cli.color, cli.quiet);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&error.into()),
@@ -218,7 +234,7 @@ fn configured_keys(cli: &Cli, by_hand: &keys::KeyFiles) -> anyhow::Result<Option
 
 /// One error, one line. What the operator wrote is told apart from what the world did.
 fn complain(error: &anyhow::Error) -> ExitCode {
-    eprintln!("mdes-receiver: {error:#}");
+    output::tell(format_args!("mdes-receiver: {error:#}"));
     let code = if error.is::<config::Error>() { MISUSED } else { NOT_WELL };
     ExitCode::from(code)
 }

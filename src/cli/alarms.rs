@@ -33,7 +33,7 @@ pub(super) async fn run(args: &AlarmsArgs, settings: &Settings, now: OffsetDateT
     }
     let unwatched = unwatched(&standing, now);
     if let Some(unwatched) = &unwatched {
-        eprintln!("{unwatched}");
+        output::tell(unwatched);
     }
     match standing.alarms.is_empty() && unwatched.is_none() {
         true => Ok(ExitCode::SUCCESS),

@@ -44,7 +44,7 @@ pub(super) async fn run(args: &AssetsArgs, settings: &Settings) -> anyhow::Resul
         Ok(medium) => medium,
         Err(NoArt::Store(error)) => return Err(error.into()),
         Err(why) => {
-            eprintln!("{}", output::escaped(&why.to_string()));
+            output::tell(output::escaped(&why.to_string()));
             return Ok(ExitCode::from(NOT_WELL));
         }
     };

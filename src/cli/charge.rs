@@ -43,7 +43,7 @@ pub(super) async fn run(args: &ChargeArgs, settings: &Settings) -> anyhow::Resul
     memory.close().await;
     let found = found?;
     let Some((word, answer)) = charged(&found) else {
-        eprintln!("no such token was ever heard of: `mdes-receiver token list` shows those that were");
+        output::tell("no such token was ever heard of: `mdes-receiver token list` shows those that were");
         return Ok(ExitCode::from(NOT_WELL));
     };
     if args.json {
@@ -52,7 +52,7 @@ pub(super) async fn run(args: &ChargeArgs, settings: &Settings) -> anyhow::Resul
         let why = answer["why"].as_str().unwrap_or_default();
         let rows: Vec<[String; 5]> = found.iter().map(row).collect();
         let tokens = table(["TOKEN", "STATUS", "SINCE", "UPDATED", ""], &rows);
-        output::print(&format!("{}: {why}\n\n{tokens}", word.as_str()));
+        output::print(&format!("{}: {why}\n\n{tokens}", output::word(word.as_str())));
     }
     Ok(match word {
         Charge::Yes => ExitCode::SUCCESS,

@@ -215,7 +215,7 @@ async fn retry(memory: &Memory, which: &Which, dry_run: bool) -> anyhow::Result<
 
 /// Page by page: a crash leaves some pages done and the others as they were; the same call again does the rest.
 async fn skip(memory: &Memory, which: &Which, reason: &str, dry_run: bool) -> anyhow::Result<ExitCode> {
-    let by = by(reason, "--reason")?;
+    let by = by(reason)?;
     let memory = because(memory, Some(reason.trim()));
     let deliveries = memory.skip(&which.narrowed()?, &by, dry_run).await?;
     say(deliveries, ["delivery", "deliveries"], "set aside for good", dry_run);
@@ -228,10 +228,10 @@ async fn replay(memory: &Memory, settings: &Settings, args: &Replay) -> anyhow::
     let configured = settings.destinations.iter();
     let Some(destination) = configured.clone().find(|one| one.name == args.destination) else {
         let names: Vec<&str> = configured.map(|one| one.name.as_str()).collect();
-        eprintln!(
+        output::tell(format_args!(
             "no destination {} in the configuration: there are {names:?}",
             output::escaped(&args.destination)
-        );
+        ));
         return Ok(ExitCode::from(NOT_WELL));
     };
     let which = ReplayFilter {
@@ -248,16 +248,16 @@ async fn replay(memory: &Memory, settings: &Settings, args: &Replay) -> anyhow::
 }
 
 /// Who it was, and why in a few words of a person.
-pub(super) fn by(reason: &str, flag: &str) -> anyhow::Result<String> {
+pub(super) fn by(reason: &str) -> anyhow::Result<String> {
     const CHARS_MAX: usize = 500;
     let reason = reason.trim();
     ensure!(
         !reason.is_empty(),
-        "{flag} is empty: say why, for whoever looks at it next year"
+        "--reason is empty: say why, for whoever looks at it next year"
     );
     ensure!(
         reason.chars().count() <= CHARS_MAX && !reason.chars().any(char::is_control),
-        "{flag} must be one line of at most {CHARS_MAX} characters"
+        "--reason must be one line of at most {CHARS_MAX} characters"
     );
     Ok(format!("command line: {reason}"))
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::deliveries::by;
 use super::output::{self, dash, rfc3339, table, time};
-use super::{NOT_WELL, open_memory};
+use super::{NOT_WELL, because, open_memory};
 use crate::config;
 use crate::config::settings::Settings;
 use crate::store::outbox::{KeptDestination, Outbox};
@@ -23,7 +23,7 @@ Examples:
   mdes-receiver destinations secret > orders.secret                            # a new one, for `secret_files`
   mdes-receiver destinations test orders                                       # does it take what we send
   mdes-receiver destinations list
-  mdes-receiver destinations pause orders --because \"they deploy until 15:00\"   # its events go on accruing
+  mdes-receiver destinations pause orders --reason \"they deploy until 15:00\"    # its events go on accruing
   mdes-receiver destinations resume orders                                     # they go out, in order")]
 pub(super) struct DestinationsArgs {
     #[command(subcommand)]
@@ -50,8 +50,8 @@ enum Command {
         /// Its name in the configuration.
         name: String,
         /// Why, for whoever wonders.
-        #[arg(long, value_name = "TEXT")]
-        because: String,
+        #[arg(long, value_name = "TEXT", alias = "because")]
+        reason: String,
     },
     /// Send to it again.
     Resume {
@@ -72,7 +72,7 @@ pub(super) async fn run(
     let settings = settings()?;
     let memory = open_memory(&settings).await?;
     let done = match &args.command {
-        Command::Pause { name, because } => pause(&memory, name, because).await,
+        Command::Pause { name, reason } => pause(&memory, name, reason).await,
         Command::Resume { name } => set(&memory, name, None).await,
         Command::List { json: true } => list(&memory, &settings, true).await,
         _ => list(&memory, &settings, false).await,
@@ -135,16 +135,18 @@ fn row(name: &str, kept: Option<&KeptDestination>, is_configured: bool) -> [Stri
     ]
 }
 
-async fn pause(memory: &Memory, name: &str, because: &str) -> anyhow::Result<ExitCode> {
-    let why = by(because, "--because")?;
-    set(&super::because(memory, Some(because.trim())), name, Some(&why)).await
+async fn pause(memory: &Memory, name: &str, reason: &str) -> anyhow::Result<ExitCode> {
+    let why = by(reason)?;
+    set(&because(memory, Some(reason.trim())), name, Some(&why)).await
 }
 
 /// A crash before the commit leaves it as it was.
 async fn set(memory: &Memory, name: &str, why: Option<&str>) -> anyhow::Result<ExitCode> {
     if !memory.destinations().await?.iter().any(|one| one.name == name) {
         let name = output::escaped(name);
-        eprintln!("no destination {name} was ever met: `mdes-receiver destinations list` shows those that were");
+        output::tell(format_args!(
+            "no destination {name} was ever met: `mdes-receiver destinations list` shows those that were"
+        ));
         return Ok(ExitCode::from(NOT_WELL));
     }
     let changed = memory.pause(name, why).await?;

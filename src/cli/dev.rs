@@ -12,6 +12,7 @@ use anyhow::Context;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::cli::output;
 use crate::cli::simulate::{services, show};
 use crate::clock::{Clock, SystemClock};
 use crate::config::settings::Settings;
@@ -97,10 +98,10 @@ fn path(path: &Path) -> anyhow::Result<String> {
 /// Runs the receiver, plays the six scenarios against it, and stays up until Ctrl-C (unless `--once`).
 pub async fn run(args: &DevArgs, beside: Beside, settings: Settings) -> anyhow::Result<ExitCode> {
     let Beside { files, services } = beside;
-    telemetry::init_logs(&settings.log);
+    telemetry::init_logs(&settings.log, output::is_log_colored());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     for name in &files.made {
-        println!("made    {}", args.certificates.join(name).display());
+        output::print(&format!("made    {}\n", args.certificates.join(name).display()));
     }
     let keys = settings.keys.clone();
     let reread = Reread {
@@ -111,10 +112,13 @@ pub async fn run(args: &DevArgs, beside: Beside, settings: Settings) -> anyhow::
     let callbacks = settings.tokenex_callbacks.clone();
     let service = Service::start(settings, clock.clone(), reread).await?;
     ready(&service).await?;
-    println!("door    https://{}", service.callback_address);
-    println!("admin   http://{}/readyz", service.admin_address);
+    output::print(&format!("door    https://{}\n", service.callback_address));
+    output::print(&format!("admin   http://{}/readyz\n", service.admin_address));
     if let Some(services) = &services {
-        println!("played  http://{}/tokens (TokenEx and MDES)", services.address());
+        output::print(&format!(
+            "played  http://{}/tokens (TokenEx and MDES)\n",
+            services.address()
+        ));
     }
 
     let now = clock.now();
@@ -145,9 +149,12 @@ pub async fn run(args: &DevArgs, beside: Beside, settings: Settings) -> anyhow::
     let body = args.certificates.join("notification.json");
     std::fs::write(&body, mastercard.sealed(Say::Suspended(&["ISSUER"]), &mut story)?)?;
     let console = beside::console(&links, service.admin_address, now).await?;
-    print!("{tokens}{}{console}\nCtrl-C stops.\n", try_it(&files, &body, &target));
+    output::print(&format!(
+        "{tokens}{}{console}\nCtrl-C stops.\n",
+        try_it(&files, &body, &target)
+    ));
     tokio::signal::ctrl_c().await?;
-    println!("\nstopping");
+    output::print("\nstopping\n");
     service.stop().await;
     Ok(ExitCode::SUCCESS)
 }
@@ -176,26 +183,26 @@ async fn play_life(mastercard: &Mastercard, story: &mut Story, store: &SharedSto
     let mut passed = true;
     let life = scenario::life();
     for (place, scenario) in life.iter().enumerate() {
-        println!(
-            "\n{} of {}  {}: {}",
+        output::print(&format!(
+            "\n{} of {}  {}: {}\n",
             place + 1,
             life.len(),
             scenario.name,
             scenario.about
-        );
+        ));
         for played in mastercard.play(scenario, story).await {
             passed &= played.passed;
-            print!("{}", show::played(&played));
-            println!("{}", state_after(&played, store).await?);
+            output::print(&show::played(&played));
+            output::print(&format!("{}\n", state_after(&played, store).await?));
         }
     }
-    println!(
-        "\n{}",
+    output::print(&format!(
+        "\n{}\n",
         match passed {
             true => "every answer was as expected, and every state is on disk",
             false => "NOT every answer was as expected",
         }
-    );
+    ));
     Ok(passed)
 }
 

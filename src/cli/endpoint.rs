@@ -31,11 +31,8 @@ pub(super) struct EndpointArgs {
     /// End after so many events.
     #[arg(long, value_name = "N")]
     until: Option<usize>,
-    /// Show no events, only what was measured.
+    /// Show the bodies as they came, one a line; with --quiet no events are shown, only what was measured.
     #[arg(long)]
-    quiet: bool,
-    /// Show the bodies as they came, one a line.
-    #[arg(long, conflicts_with = "quiet")]
     json: bool,
 }
 
@@ -45,25 +42,28 @@ pub(super) async fn run(args: &EndpointArgs) -> anyhow::Result<ExitCode> {
         "--listen {}: it checks no signature, so that it listens on loopback only",
         args.listen
     );
-    let show: Show = match (args.quiet, args.json) {
+    let show: Show = match (output::is_quiet(), args.json) {
         (true, _) => Box::new(|_| {}),
-        (_, true) => Box::new(|event| println!("{}", output::json_text(&event.to_string()))),
-        _ => Box::new(|event| println!("{}", line(event))),
+        (_, true) => Box::new(|event| output::print(&format!("{}\n", output::json_text(&event.to_string())))),
+        _ => Box::new(|event| output::print(&format!("{}\n", line(event)))),
     };
     let status = StatusCode::from_u16(args.status)?;
     let endpoint = Endpoint::bind(args.listen, status, args.until, show).await;
     let endpoint = endpoint.with_context(|| format!("cannot listen on {}", args.listen))?;
-    eprintln!("listening on http://{}; Ctrl-C ends it", endpoint.address()?);
+    output::note(format_args!(
+        "listening on http://{}; Ctrl-C ends it",
+        endpoint.address()?
+    ));
     let stop = async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
     };
-    eprint!("{}", told(&endpoint.run(stop).await));
+    output::tell(told(&endpoint.run(stop).await));
     Ok(ExitCode::SUCCESS)
 }
 
-/// One event: what, of which token, where it stands, what to do. It is a stranger's word: it must not steer the terminal.
+/// One event: what, of which token, where it stands, what to do, on one line whatever the stranger wrote.
 fn line(event: &Value) -> String {
     let data = &event["data"];
     let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
@@ -76,7 +76,7 @@ fn line(event: &Value) -> String {
         word(&data["status"]),
         word(&data["advice"])
     );
-    text.chars().map(|c| if c.is_control() { '·' } else { c }).collect()
+    output::escaped(&text)
 }
 
 fn told(report: &Report) -> String {
@@ -84,7 +84,7 @@ fn told(report: &Report) -> String {
     format!(
         "{} events of {} tokens in {:.2} s, {} out of order\n  \
          rate      {:10.1} a second\n  \
-         after the recording: p50 {p50:.1} ms, p95 {p95:.1} ms, p99 {p99:.1} ms, max {max:.1} ms\n",
+         after the recording: p50 {p50:.1} ms, p95 {p95:.1} ms, p99 {p99:.1} ms, max {max:.1} ms",
         report.taken, report.tokens, report.seconds, report.out_of_order, report.per_second
     )
 }

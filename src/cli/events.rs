@@ -58,7 +58,10 @@ async fn list(memory: &Memory, after: u64, limit: u32, types: &[Pattern], as_jso
     };
     let items: Vec<&KeptEvent> = page.items.iter().filter(wanted).collect();
     if after > 0 && after < page.oldest {
-        eprintln!("the events from {after} to {} are no longer kept", page.oldest);
+        output::tell(format_args!(
+            "the events from {after} to {} are no longer kept",
+            page.oldest
+        ));
     }
     if as_json {
         for kept in &items {
@@ -69,7 +72,7 @@ async fn list(memory: &Memory, after: u64, limit: u32, types: &[Pattern], as_jso
         output::print(&table(["CURSOR", "AT", "TYPE", "TOKEN", "STATUS", "ADVICE"], &rows));
     }
     if page.next < page.newest {
-        eprintln!("there is more: --after {}", page.next);
+        output::tell(format_args!("there is more: --after {}", page.next));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -69,7 +69,7 @@ pub(super) async fn run(args: &ExplainArgs, settings: &Settings) -> anyhow::Resu
 
 async fn explain(args: &ExplainArgs, memory: &Memory) -> anyhow::Result<ExitCode> {
     let Some(before) = begin(args) else {
-        eprintln!("--after is no cursor of a story: take the one that the page before ended with");
+        output::tell("--after is no cursor of a story: take the one that the page before ended with");
         return Ok(ExitCode::from(MISUSED));
     };
     let found = memory.called(args.namespace, &args.reference).await?;
@@ -81,13 +81,17 @@ async fn explain(args: &ExplainArgs, memory: &Memory) -> anyhow::Result<ExitCode
         }
         several => {
             let reference = wanted(args).shown();
-            eprintln!(
+            output::tell(format_args!(
                 "{} names several tokens: explain one of them",
                 output::escaped(&reference)
-            );
+            ));
             for one in several {
                 let token = &one.token.reference;
-                eprintln!("  {} of {}", output::escaped(&token.shown()), token.namespace.as_str());
+                output::tell(format_args!(
+                    "  {} of {}",
+                    output::escaped(&token.shown()),
+                    token.namespace.as_str()
+                ));
             }
             return Ok(ExitCode::from(NOT_WELL));
         }

@@ -3,7 +3,7 @@
 //! Card numbers stay masked unless `--reveal` is given. Nothing is written but to the standard output.
 
 use std::fmt::Write as _;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,6 +12,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::keys::KeyFiles;
+use super::output;
 use crate::config::settings::{Envelope, Payload};
 use crate::domain::masked;
 use crate::keys::KeyRing;
@@ -40,15 +41,15 @@ pub fn run(args: &InspectArgs, configured: Option<KeyRing>) -> anyhow::Result<Ex
     let report = match mdes::open(&body, &ring, &RULES) {
         Ok(opened) => report(&opened, args.reveal),
         Err(unreadable) => {
-            eprintln!("cannot be opened: {unreadable}");
+            output::tell(format_args!("cannot be opened: {unreadable}"));
             return Ok(ExitCode::FAILURE);
         }
     };
-    eprintln!("{}", report.heading);
+    output::tell(&report.heading);
     let Some(text) = report.text else {
         return Ok(ExitCode::FAILURE);
     };
-    std::io::stdout().lock().write_all(text.as_bytes())?;
+    output::print_as_it_is(&text);
     Ok(if report.is_json {
         ExitCode::SUCCESS
     } else {

@@ -3,13 +3,13 @@
 pub(super) mod retire;
 
 use std::fmt::Write as _;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use serde::Serialize;
 
+use super::output;
 use crate::config::settings::KeyFile;
 use crate::domain::masked::Secret;
 use crate::keys::{DecryptionKey, Fingerprint, KeyRing};
@@ -56,7 +56,7 @@ pub fn run(args: &KeysArgs, configured: Option<KeyRing>) -> anyhow::Result<ExitC
         true => format!("{}\n", serde_json::to_string_pretty(&keys)?),
         false => keys.iter().map(Shown::text).collect(),
     };
-    std::io::stdout().lock().write_all(text.as_bytes())?;
+    output::print(&text);
     Ok(ExitCode::SUCCESS)
 }
 

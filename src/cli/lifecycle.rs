@@ -164,7 +164,9 @@ async fn withdraw(id: CommandId, memory: &Memory) -> anyhow::Result<ExitCode> {
         output::print("withdrawn: it is refused, and nothing is sent\n");
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("no command {id} waits for approval: `mdes-receiver lifecycle show {id}` says how it stands");
+    output::tell(format_args!(
+        "no command {id} waits for approval: `mdes-receiver lifecycle show {id}` says how it stands"
+    ));
     Ok(ExitCode::from(NOT_WELL))
 }
 

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use csv::StringRecord;
 use serde_json::json;
 
+use super::progress::Progress;
 use super::{MISUSED, NOT_WELL, open_memory, output, rows};
 use crate::config::settings::Settings;
 use crate::domain::id::TokenReference;
@@ -17,8 +18,6 @@ use crate::store::{self, Memory, Store as _};
 
 const COLUMNS: [&str; 3] = ["token_unique_reference", "tokenex_token", "token_reference_id"];
 const CHUNK: usize = 1_000;
-/// So many wrong lines are told one by one.
-const TOLD_MAX: u64 = 100;
 const TRIES_MAX: u32 = 5;
 
 #[derive(Debug, Args)]
@@ -121,7 +120,8 @@ async fn import(file: PathBuf, dry_run: bool, memory: &Memory) -> anyhow::Result
     let required = ["token_unique_reference", "tokenex_token"];
     let header = rows::header(&mut reader, &COLUMNS, &required)?;
     let (mut record, mut chunk) = (StringRecord::new(), Vec::with_capacity(CHUNK));
-    let (mut read, mut new, mut wrong) = (0, 0, 0);
+    let (mut read, mut new) = (0, 0);
+    let (mut wrong, mut progress) = (rows::Wrong::default(), Progress::new());
     loop {
         let line = reader.position().line();
         let checked = match reader.read_record(&mut record) {
@@ -132,26 +132,24 @@ async fn import(file: PathBuf, dry_run: bool, memory: &Memory) -> anyhow::Result
         };
         match checked {
             Ok(link) => chunk.push(link),
-            Err(why) => {
-                wrong += 1;
-                tell_wrong(wrong, record.position().map_or(line, csv::Position::line), &why);
-            }
+            Err(why) => wrong.tell(record.position().map_or(line, csv::Position::line), &why),
         }
         if chunk.len() == CHUNK {
             (read, new) = (read + CHUNK, new + joined(&mut chunk, dry_run, memory).await?);
+            progress.tell(|| format!("{read} lines"));
         }
     }
     (read, new) = (read + chunk.len(), new + joined(&mut chunk, dry_run, memory).await?);
-    let left_out = if wrong == 0 {
-        String::new()
-    } else {
-        format!("; {wrong} wrong, left out")
+    drop(progress);
+    let left_out = match wrong.count {
+        0 => String::new(),
+        wrong => format!("; {wrong} wrong, left out"),
     };
     output::print(&match dry_run {
         true => format!("{read} would be joined{left_out}\n"),
         false => format!("{read} joined: {new} new, {} before{left_out}\n", read as u64 - new),
     });
-    Ok(if wrong == 0 {
+    Ok(if wrong.count == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(NOT_WELL)
@@ -162,14 +160,6 @@ fn checked(record: &StringRecord, header: &StringRecord) -> Result<Link, String>
     let written = record.deserialize::<Written>(Some(header));
     let written = written.map_err(|error| rows::broken(&error).to_owned())?;
     written.checked().map_err(|unfit| unfit.to_string())
-}
-
-fn tell_wrong(count: u64, line: u64, why: &str) {
-    match count {
-        0..=TOLD_MAX => eprintln!("line {line}: {why}"),
-        _ if count == TOLD_MAX + 1 => eprintln!("and more wrong lines, which are only counted"),
-        _ => {}
-    }
 }
 
 /// A deadlock with the receiver beside it is no reason to give up.
@@ -213,7 +203,7 @@ async fn add(written: Written, memory: &Memory) -> anyhow::Result<ExitCode> {
     let link = match written.checked() {
         Ok(link) => link,
         Err(unfit) => {
-            eprintln!("{unfit}");
+            output::tell(unfit);
             return Ok(ExitCode::from(MISUSED));
         }
     };
@@ -233,6 +223,6 @@ async fn remove(link: &Link, memory: &Memory) -> anyhow::Result<ExitCode> {
         output::print("removed\n");
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("these names are not joined: `mdes-receiver links list` shows those that are");
+    output::tell("these names are not joined: `mdes-receiver links list` shows those that are");
     Ok(ExitCode::from(NOT_WELL))
 }

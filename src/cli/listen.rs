@@ -96,7 +96,7 @@ impl Listener {
                 None => Ended::Stopped,
                 Some(Err(trouble)) => Ended::Trouble(trouble),
                 Some(Ok(mut stream)) => {
-                    eprintln!("listening to {url}");
+                    output::note(format_args!("listening to {url}"));
                     pause = PAUSE_MIN;
                     self.tell(&mut stream).await
                 }
@@ -104,10 +104,10 @@ impl Listener {
             match ended {
                 Ended::Stopped => break,
                 Ended::Trouble(Trouble::Refused(why)) => {
-                    eprintln!("mdes-receiver: {why}");
+                    output::tell(format_args!("mdes-receiver: {why}"));
                     return ExitCode::from(NOT_WELL);
                 }
-                Ended::Trouble(Trouble::Passing(why)) => eprintln!("{why}; again in {pause:?}"),
+                Ended::Trouble(Trouble::Passing(why)) => output::note(format_args!("{why}; again in {pause:?}")),
             }
             if self.stop.run_until_cancelled(sleep(pause)).await.is_none() {
                 break;
@@ -115,7 +115,10 @@ impl Listener {
             pause = (pause * 2).min(PAUSE_MAX);
         }
         if let Some(last) = &self.last {
-            eprintln!("stopped; --after {} goes on from here", output::escaped(last));
+            output::tell(format_args!(
+                "stopped; --after {} goes on from here",
+                output::escaped(last)
+            ));
         }
         ExitCode::SUCCESS
     }
@@ -192,7 +195,7 @@ fn show(told: &Told, answer: Option<&str>, print: Print) {
         Print::Json => {
             output::print(&format!("{}\n", output::json_text(&told.data)));
             if !answer.is_empty() {
-                eprintln!("{}", output::escaped(&format!("{}{answer}", line(told))));
+                output::tell(output::escaped(&format!("{}{answer}", line(told))));
             }
         }
     }

@@ -78,7 +78,9 @@ async fn list(memory: &Memory, after: Option<NotificationId>, limit: u32, as_jso
 
 async fn show(memory: &Memory, id: NotificationId, as_json: bool) -> anyhow::Result<ExitCode> {
     let Some(head) = memory.head(id).await? else {
-        eprintln!("no notification {id}: `mdes-receiver notifications list` shows those that there are");
+        output::tell(format_args!(
+            "no notification {id}: `mdes-receiver notifications list` shows those that there are"
+        ));
         return Ok(ExitCode::from(NOT_WELL));
     };
     let statements = memory.statements_in(id).await?;

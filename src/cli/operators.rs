@@ -1,6 +1,5 @@
 //! `operators`: who may ask the admin API. A token is shown once, when it is made; kept is its hash.
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -99,15 +98,18 @@ async fn add(roster: &dyn Roster, name: &str, role: RoleArg, expires_at: OffsetD
         expires_at,
     };
     if !roster.add_operator(&operator).await? {
-        eprintln!("there is or was an operator {name}: choose another name, since a name is never given twice");
+        output::tell(format_args!(
+            "there is or was an operator {name}: choose another name, since a name is never given twice"
+        ));
         return Ok(ExitCode::from(NOT_WELL));
     }
     // If it cannot be shown it is lost, and the name with it: that must not look like success.
-    writeln!(std::io::stdout().lock(), "{}", bearer.expose()).context("cannot print the token: revoke it")?;
-    eprintln!(
+    let line = zeroize::Zeroizing::new(format!("{}\n", bearer.expose()));
+    output::print_whole(&line).context("cannot print the token: revoke it")?;
+    output::tell(format_args!(
         "this token of {name} is good until {}, and is not shown again",
         rfc3339(expires_at)
-    );
+    ));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -152,10 +154,10 @@ async fn revoke(roster: &dyn Roster, name: &str) -> anyhow::Result<ExitCode> {
         ));
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!(
+    output::tell(format_args!(
         "no operator {} with a token to take away: `mdes-receiver operators list` shows who there is",
         output::escaped(name)
-    );
+    ));
     Ok(ExitCode::from(NOT_WELL))
 }
 

@@ -2,17 +2,18 @@
 //!
 //! What strangers wrote (references, reasons, names) is escaped, so that it cannot speak to the terminal.
 
-use std::io::Write;
+mod color;
+mod stream;
 
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// To standard output. A reader that has gone away (`| head`) is no error.
-pub(super) fn print(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
+pub(super) use self::color::Color;
+use self::color::Tone;
+pub(super) use self::stream::{
+    begin, is_log_colored, is_quiet, note, print, print_as_it_is, print_whole, shows_status, status, tell,
+};
 
 /// One JSON value, indented.
 pub(super) fn print_json(value: &Value) {
@@ -64,13 +65,32 @@ pub(super) fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> 
             *width = (*width).max(cell.chars().count());
         }
     }
-    let line = |cells: &[&str; N]| {
-        let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        let line = padded.collect::<Vec<_>>().join("  ");
-        format!("{}\n", line.trim_end())
-    };
-    let body = rows.iter().map(|row| line(&row.each_ref().map(String::as_str)));
-    std::iter::once(line(&header)).chain(body).collect()
+    let is_colored = stream::is_colored();
+    let heading = |cell: &str| color::painted(cell, Tone::Heading, is_colored);
+    let head = row(&header, &widths, heading);
+    let body = rows.iter().map(|cells| {
+        let cells = cells.each_ref().map(String::as_str);
+        row(&cells, &widths, |cell| color::word(cell, is_colored))
+    });
+    std::iter::once(head).chain(body).collect()
+}
+
+/// Each cell as wide as its column, but for what would only be blank at the end.
+fn row(cells: &[&str], widths: &[usize], painted: impl Fn(&str) -> String) -> String {
+    let last = cells.iter().rposition(|cell| !cell.is_empty());
+    let mut line = String::new();
+    for (place, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        line += &painted(cell);
+        if last.is_some_and(|last| place < last) {
+            line += &" ".repeat(width - cell.chars().count() + 2);
+        }
+    }
+    format!("{line}\n")
+}
+
+/// How something stands, in its colour where there are colours.
+pub(super) fn word(text: &str) -> String {
+    color::word(text, stream::is_colored())
 }
 
 /// Names and values, one a line, the values in one column.

@@ -5,13 +5,14 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::ensure;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use super::deliveries::by;
 use super::output::{self, dash, pairs, rfc3339, table, time};
-use super::{NOT_WELL, hand, open_memory};
+use super::progress::Progress;
+use super::{NOT_WELL, because, hand, open_memory};
 use crate::clock::SystemClock;
 use crate::config::settings::Settings;
 use crate::domain::id::QuarantineId;
@@ -28,7 +29,7 @@ Examples:
   mdes-receiver quarantine list
   mdes-receiver quarantine list --reason CRYPTOGRAPHY_ERROR
   mdes-receiver quarantine redrive --all                       # after a missing key was added
-  mdes-receiver quarantine resolve 0198… --because \"probe of our own monitoring\"
+  mdes-receiver quarantine resolve 0198… --reason \"probe of our own monitoring\"
 
 A key that is added redrives by itself what was quarantined for want of it.")]
 pub(super) struct QuarantineArgs {
@@ -69,8 +70,8 @@ enum Command {
         /// Its id.
         id: QuarantineId,
         /// Why, for whoever looks at it next year.
-        #[arg(long, value_name = "TEXT")]
-        because: String,
+        #[arg(long, value_name = "TEXT", alias = "because")]
+        reason: String,
     },
     /// Read entries again, through the same door by which they came in.
     Redrive {
@@ -102,7 +103,7 @@ pub(super) async fn run(args: &QuarantineArgs, settings: &Settings, now: OffsetD
             list(&store, &which, *after, *limit, *json).await
         }
         Command::Show { id, json } => show(&store, *id, *json).await,
-        Command::Resolve { id, because } => resolve(&memory, *id, because, now).await,
+        Command::Resolve { id, reason } => resolve(&memory, *id, reason, now).await,
         Command::Redrive { ids, all } => {
             let ids = if *all { open_ids(&store).await? } else { ids.clone() };
             redrive(&memory, settings, &ids).await
@@ -172,13 +173,10 @@ async fn show(store: &SharedStore, id: QuarantineId, as_json: bool) -> anyhow::R
     Ok(ExitCode::SUCCESS)
 }
 
-async fn resolve(memory: &Memory, id: QuarantineId, because: &str, now: OffsetDateTime) -> anyhow::Result<ExitCode> {
-    ensure!(
-        !because.trim().is_empty(),
-        "--because is empty: say why, for whoever looks at it next year"
-    );
-    let store = super::because(memory, Some(because.trim()));
-    let resolution = Resolution::SetAside(because.to_owned());
+async fn resolve(memory: &Memory, id: QuarantineId, reason: &str, now: OffsetDateTime) -> anyhow::Result<ExitCode> {
+    by(reason)?;
+    let store = because(memory, Some(reason.trim()));
+    let resolution = Resolution::SetAside(reason.to_owned());
     if store.resolve(id, &resolution, now).await? {
         output::print(&format!("{id} set aside\n"));
         return Ok(ExitCode::SUCCESS);
@@ -186,7 +184,9 @@ async fn resolve(memory: &Memory, id: QuarantineId, because: &str, now: OffsetDa
     if store.quarantine_entry(id).await?.is_none() {
         return Ok(not_there(id));
     }
-    eprintln!("quarantine entry {id} was resolved before: `mdes-receiver quarantine show {id}` says how");
+    output::tell(format_args!(
+        "quarantine entry {id} was resolved before: `mdes-receiver quarantine show {id}` says how"
+    ));
     Ok(ExitCode::from(NOT_WELL))
 }
 
@@ -194,7 +194,7 @@ async fn resolve(memory: &Memory, id: QuarantineId, because: &str, now: OffsetDa
 /// before it is read; a crash after that leaves it open or recorded.
 async fn redrive(store: &Arc<Memory>, settings: &Settings, ids: &[QuarantineId]) -> anyhow::Result<ExitCode> {
     let inbox = service::inbox(settings, store.clone(), Arc::new(SystemClock))?;
-    let mut still_open = 0;
+    let (mut still_open, mut progress) = (0, Progress::new());
     for (place, id) in ids.iter().enumerate() {
         let Some(entry) = store.quarantine_entry(*id).await? else {
             return Ok(not_there(*id));
@@ -210,7 +210,8 @@ async fn redrive(store: &Arc<Memory>, settings: &Settings, ids: &[QuarantineId])
             }
         };
         store.note(&hand(None), &deed, &outcome).await?;
-        println!("{} of {}  {id}  {outcome}", place + 1, ids.len());
+        output::print(&format!("{} of {}  {id}  {outcome}\n", place + 1, ids.len()));
+        progress.bar(place as u64 + 1, ids.len() as u64, "");
     }
     Ok(if still_open == 0 {
         ExitCode::SUCCESS
@@ -236,7 +237,9 @@ async fn open_ids(store: &SharedStore) -> anyhow::Result<Vec<QuarantineId>> {
 }
 
 fn not_there(id: QuarantineId) -> ExitCode {
-    eprintln!("no quarantine entry {id}: `mdes-receiver quarantine list --all` shows those that there are");
+    output::tell(format_args!(
+        "no quarantine entry {id}: `mdes-receiver quarantine list --all` shows those that there are"
+    ));
     ExitCode::from(NOT_WELL)
 }
 

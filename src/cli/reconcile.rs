@@ -134,7 +134,7 @@ async fn begin(begin: &Begin, settings: &Settings, memory: &Memory, now: OffsetD
     let reconcile = match wanted.by(id, ASKER, &Offered::by(&settings.lifecycle), now) {
         Ok(reconcile) => reconcile,
         Err(unfit) => {
-            eprintln!("mdes-receiver: {} {}", unfit.field, unfit.why);
+            output::tell(format_args!("mdes-receiver: {} {}", unfit.field, unfit.why));
             return Ok(ExitCode::from(MISUSED));
         }
     };
@@ -156,8 +156,10 @@ async fn stop(memory: &Memory, id: ReconcileId) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     match memory.reconcile(id).await? {
-        Some(_) => eprintln!("it has ended: `mdes-receiver reconcile show {id}` says what came of it"),
-        None => eprintln!("no reconcile has that id: `mdes-receiver reconcile list` shows those that there are"),
+        Some(_) => output::tell(format_args!(
+            "it has ended: `mdes-receiver reconcile show {id}` says what came of it"
+        )),
+        None => output::tell("no reconcile has that id: `mdes-receiver reconcile list` shows those that there are"),
     }
     Ok(ExitCode::from(NOT_WELL))
 }

@@ -2,7 +2,6 @@
 //!
 //! The receiver does the same by itself, once in `retention.every`; here it is done at once, on the store.
 
-use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::{self, rfc3339, table, time};
+use super::progress::Progress;
 use super::{NOT_WELL, hand, open_memory};
 use crate::clock::SystemClock;
 use crate::config::settings::Settings;
@@ -45,15 +45,17 @@ pub(super) async fn run(args: &RetentionArgs, settings: &Settings) -> anyhow::Re
 async fn carried_out(args: &RetentionArgs, settings: &Settings, memory: &Arc<Memory>) -> anyhow::Result<ExitCode> {
     let policy = settings.retention;
     let retention = Retention::new(memory.clone(), policy, Arc::new(SystemClock), Metrics::new());
-    let progress = Progress::new();
-    let mut told = |kept: Kept, dropped: &Dropped| progress.tell(kept, dropped);
+    let mut progress = Progress::new();
+    let mut told = |kept: Kept, dropped: &Dropped| {
+        progress.tell(|| format!("{}: {}", kept.table(), dropped.rows));
+    };
     let run = match args.dry_run {
         true => Some(retention.count(&mut told).await?),
         false => audited(memory, &retention, &mut told).await?,
     };
-    progress.end();
+    drop(progress);
     let Some(run) = run else {
-        eprintln!("another one is at it: a receiver, or a command like this; try again in two minutes");
+        output::tell("another one is at it: a receiver, or a command like this; try again in two minutes");
         return Ok(ExitCode::from(NOT_WELL));
     };
     match args.json {
@@ -63,7 +65,10 @@ async fn carried_out(args: &RetentionArgs, settings: &Settings, memory: &Arc<Mem
     if run.ended == Ended::Done {
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("broken off: {}; run it again to go on", run.ended.as_str());
+    output::tell(format_args!(
+        "broken off: {}; run it again to go on",
+        run.ended.as_str()
+    ));
     Ok(ExitCode::from(NOT_WELL))
 }
 
@@ -129,30 +134,4 @@ fn shown_json(run: &Run, dry_run: bool) -> Value {
         "ended": run.ended.as_str(),
         "kinds": run.kinds.iter().map(kind).collect::<Vec<_>>(),
     })
-}
-
-/// How far it is, on standard error, where somebody sits before it.
-struct Progress {
-    is_shown: bool,
-}
-
-impl Progress {
-    fn new() -> Self {
-        Progress {
-            is_shown: std::io::stderr().is_terminal(),
-        }
-    }
-
-    fn tell(&self, kept: Kept, dropped: &Dropped) {
-        if self.is_shown {
-            eprint!("\r\x1b[2K{}: {}", kept.table(), dropped.rows);
-            let _ = std::io::stderr().flush(); // progress is not worth an error
-        }
-    }
-
-    fn end(&self) {
-        if self.is_shown {
-            eprint!("\r\x1b[2K");
-        }
-    }
 }

@@ -53,3 +53,22 @@ pub(super) fn broken(error: &csv::Error) -> &'static str {
         _ => "cannot be read as CSV",
     }
 }
+
+/// The lines that are wrong: they are told and left out, and told one by one only up to a bound.
+#[derive(Default)]
+pub(super) struct Wrong {
+    pub(super) count: u64,
+}
+
+impl Wrong {
+    const TOLD_MAX: u64 = 100;
+
+    pub(super) fn tell(&mut self, line: u64, why: &str) {
+        self.count += 1;
+        match self.count {
+            0..=Self::TOLD_MAX => output::tell(format_args!("line {line}: {why}")),
+            _ if self.count == Self::TOLD_MAX + 1 => output::tell("and more wrong lines, which are only counted"),
+            _ => {}
+        }
+    }
+}

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use super::output;
 use crate::clock::SystemClock;
 use crate::config::settings::{KeyFile, Settings};
 use crate::service::{self, Reread};
@@ -16,7 +17,7 @@ pub(super) async fn run(
     file: Option<PathBuf>,
     keys: impl Fn() -> anyhow::Result<Vec<KeyFile>> + Send + Sync + 'static,
 ) -> anyhow::Result<ExitCode> {
-    telemetry::init_logs(&settings.log);
+    telemetry::init_logs(&settings.log, output::is_log_colored());
     let reread = Reread {
         file,
         keys: Box::new(keys),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use time::OffsetDateTime;
 
+use super::output;
 use crate::simulator::pki::Authority;
 use crate::simulator::play::{Mastercard, Played};
 use crate::simulator::seal::Sealer;
@@ -27,14 +28,14 @@ pub async fn run(args: &Args, now: OffsetDateTime) -> anyhow::Result<ExitCode> {
         return services::run(args, now).await;
     }
     if args.list {
-        print!("{}", show::list());
+        output::print(&show::list());
         return Ok(ExitCode::SUCCESS);
     }
     let seed = args.seed.unwrap_or(now.unix_timestamp_nanos() as u64);
     let sender = args.sender()?;
     let sealer = args.sealer()?;
     if !args.json {
-        eprintln!("to {}, seed {seed}", sender.target());
+        output::note(format_args!("to {}, seed {seed}", sender.target()));
     }
     let passed = match args.load.plan()? {
         Some(plan) => args.load.run(plan, sender, sealer, (seed, now), args.json).await?,
@@ -54,22 +55,22 @@ impl Args {
         }
         if let Some(file) = &self.body {
             let played = self.play_body(&mastercard, file, story).await?;
-            print!("{}", self.shown(&played));
+            output::print(&self.shown(&played));
             return Ok(played.passed);
         }
         let (mut steps, mut as_expected) = (0, 0);
         for scenario in self.chosen()? {
             if !self.json {
-                println!("\n{} — {}", scenario.name, scenario.about);
+                output::print(&format!("\n{} — {}\n", scenario.name, scenario.about));
             }
             for played in mastercard.play(scenario, story).await {
-                print!("{}", self.shown(&played));
+                output::print(&self.shown(&played));
                 steps += 1;
                 as_expected += usize::from(played.passed);
             }
         }
         if !self.json {
-            println!("\n{as_expected} of {steps} answers as expected");
+            output::print(&format!("\n{as_expected} of {steps} answers as expected\n"));
         }
         Ok(steps == as_expected)
     }

@@ -100,7 +100,9 @@ async fn called(memory: &Memory, namespace: Namespace, reference: &str) -> anyho
     }
     if found.len() > CALLED_MAX {
         let shown = output::escaped(&token.shown());
-        eprintln!("{shown} names more than {CALLED_MAX} tokens: take them by their own references");
+        output::tell(format_args!(
+            "{shown} names more than {CALLED_MAX} tokens: take them by their own references"
+        ));
         return Ok(None);
     }
     Ok(Some(found))
@@ -109,7 +111,9 @@ async fn called(memory: &Memory, namespace: Namespace, reference: &str) -> anyho
 /// TokenEx's name of a token may look like a card's number, and is shown by its end alone.
 pub(super) fn never_heard_of(token: &TokenReference) {
     let token = output::escaped(&token.shown());
-    eprintln!("token {token} was never heard of: `mdes-receiver token list` shows those that were");
+    output::tell(format_args!(
+        "token {token} was never heard of: `mdes-receiver token list` shows those that were"
+    ));
 }
 
 fn namespace(word: &str) -> Result<Namespace, String> {

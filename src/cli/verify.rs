@@ -9,7 +9,7 @@ use clap::Args;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::inspect;
+use super::{inspect, output};
 use crate::delivery::signature::{self, Key, Signed};
 use crate::domain::masked::Secret;
 
@@ -50,11 +50,11 @@ pub fn run(args: &VerifyArgs, now: OffsetDateTime) -> anyhow::Result<ExitCode> {
     };
     match signature::verify(&signed, &keys, now, Duration::from_secs(args.tolerance_secs)) {
         Ok(place) => {
-            println!("signed by {} ({})", names[place], keys[place].version());
+            output::print(&format!("signed by {} ({})\n", names[place], keys[place].version()));
             Ok(ExitCode::SUCCESS)
         }
         Err(unverified) => {
-            eprintln!("not to be believed: {unverified}");
+            output::tell(format_args!("not to be believed: {unverified}"));
             Ok(ExitCode::FAILURE)
         }
     }

@@ -18,8 +18,6 @@
 //! | `took_ms` | from the complete body to the answer |
 //! | `error` | what went wrong, with the next step |
 
-use std::io::IsTerminal;
-
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::{ParseError, Targets};
@@ -28,9 +26,8 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use crate::config::settings;
 
-/// Sends log lines to standard error from now on. A second call changes nothing.
-pub fn init_logs(log: &settings::Log) {
-    let colours = std::io::stderr().is_terminal();
+/// Sends log lines to standard error from now on, in colours if it is to be. A second call changes nothing.
+pub fn init_logs(log: &settings::Log, colours: bool) {
     // An error only says that logs are set up already.
     let _ = tracing::subscriber::set_global_default(lines(log, std::io::stderr, colours));
 }

@@ -157,6 +157,27 @@ fn every_module_stands_in_the_table() {
     }
 }
 
+/// What commands say goes out by one door, which lets nothing speak to a terminal.
+#[test]
+fn nobody_prints_but_the_door_for_it() {
+    const WAYS: [&str; 4] = ["println!(", "print!(", "io::stdout()", "io::stderr()"];
+    let door = Path::new("src/cli/output/stream.rs");
+    let raw: Vec<String> = sources(Path::new("src"))
+        .iter()
+        .filter(|file| *file != door)
+        .flat_map(|file| {
+            let text = fs::read_to_string(file).expect("a source file");
+            let prints =
+                |line: &&str| WAYS.iter().any(|way| line.contains(way)) && !line.trim_start().starts_with("//");
+            let lines: Vec<String> = text.lines().filter(prints).map(str::to_owned).collect();
+            lines
+                .into_iter()
+                .map(|line| format!("{}: {}", file.display(), line.trim()))
+        })
+        .collect();
+    assert_eq!(raw, Vec::<String>::new());
+}
+
 /// The house keeps its files and functions small enough to be read.
 #[test]
 fn no_function_is_longer_than_a_screen() {

@@ -11,5 +11,6 @@ mod readme;
 mod shell;
 mod signals;
 mod supervisor;
+mod terminal;
 pub mod traffic;
 mod upgrade;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
-use crate::cli::output::escaped;
+use crate::cli::output::{escaped, word};
 
 const WARN_BEFORE: Duration = Duration::days(30);
 
@@ -136,9 +136,9 @@ impl Findings {
 impl Finding {
     fn line(&self) -> String {
         let level = match self.level {
-            Level::Ok => "ok  ",
-            Level::Warn => "warn",
-            Level::Fail => "FAIL",
+            Level::Ok => word("ok") + "  ",
+            Level::Warn => word("warn"),
+            Level::Fail => word("FAIL"),
         };
         let hint = self.hint.as_ref().map(|hint| format!(" → {hint}")).unwrap_or_default();
         format!(

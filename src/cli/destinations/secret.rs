@@ -1,10 +1,11 @@
 //! `destinations secret`: makes what signs a webhook.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
+use zeroize::Zeroizing;
 
+use crate::cli::output;
 use crate::delivery::signature::new_secret;
 
 /// Make a new secret for a webhook, and print it
@@ -23,9 +24,9 @@ pub struct SecretArgs {
 /// Prints it, and for Ed25519 its public half.
 pub fn run(args: &SecretArgs) -> anyhow::Result<ExitCode> {
     let made = new_secret(args.ed25519)?;
-    writeln!(std::io::stdout().lock(), "{}", made.secret.expose())?;
+    output::print_whole(&Zeroizing::new(format!("{}\n", made.secret.expose())))?;
     if let Some(public) = &made.public {
-        eprintln!("its public half, which the receiver checks by: {public}");
+        output::tell(format_args!("its public half, which the receiver checks by: {public}"));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use time::OffsetDateTime;
 
-use crate::cli::NOT_WELL;
+use crate::cli::{NOT_WELL, output};
 use crate::clock::{Clock, SystemClock, new_id};
 use crate::config::settings::Settings;
 use crate::delivery::{self, Outgoing, Sent};
@@ -27,19 +27,19 @@ pub(super) async fn run(name: &str, settings: &Settings) -> anyhow::Result<ExitC
     let destination = delivery::open(one, &clock)?;
     match destination.send(&outgoing(now)).await {
         Sent::Taken(answer) => {
-            println!("{name} took it{}", said(answer.status, &answer.text));
+            output::print(&format!("{name} took it{}\n", said(answer.status, &answer.text)));
             Ok(ExitCode::SUCCESS)
         }
         Sent::Gone(answer) => {
-            println!("{name} is gone{}", said(answer.status, &answer.text));
+            output::print(&format!("{name} is gone{}\n", said(answer.status, &answer.text)));
             Ok(ExitCode::from(NOT_WELL))
         }
         Sent::Failed { answer, class, .. } => {
-            println!(
-                "{name} did not take it ({}){}",
+            output::print(&format!(
+                "{name} did not take it ({}){}\n",
                 class.as_str(),
                 said(answer.status, &answer.text)
-            );
+            ));
             Ok(ExitCode::from(NOT_WELL))
         }
     }

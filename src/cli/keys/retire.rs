@@ -2,7 +2,6 @@
 //!
 //! No body is shown; what is opened stays in memory, and is wiped.
 
-use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::cli::output::{self, table};
+use crate::cli::progress::Progress;
 use crate::cli::{NOT_WELL, hand, open_memory};
 use crate::config::settings::{Payload, Settings};
 use crate::inbox::reseal::{Need, Needs, Resealed, Resealer};
@@ -58,10 +58,11 @@ pub(in crate::cli) async fn run(command: &Command, settings: &Settings) -> anyho
 }
 
 async fn needed(resealer: &Resealer, ring: &KeyRing, as_json: bool) -> anyhow::Result<ExitCode> {
+    let mut progress = Progress::new();
     let needs = resealer
-        .needs(&mut |looked| progress(&format!("{looked} notifications looked at")))
+        .needs(&mut |looked| progress.tell(|| format!("{looked} notifications looked at")))
         .await?;
-    progress("");
+    drop(progress);
     match as_json {
         true => output::print_json(&needs_json(&needs, ring)),
         false => output::print(&shown(&needs, ring)),
@@ -76,10 +77,10 @@ async fn needed(resealer: &Resealer, ring: &KeyRing, as_json: bool) -> anyhow::R
     if needs.unopened + missing == 0 {
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!(
+    output::tell(format_args!(
         "{} open entries of quarantine and {missing} bodies with current numbers are opened by none of the configured keys",
         needs.unopened
-    );
+    ));
     Ok(ExitCode::from(NOT_WELL))
 }
 
@@ -138,14 +139,12 @@ async fn reseal(
     if !dry_run {
         memory.note(&hand(None), &deed, BEGUN).await?;
     }
+    let mut progress = Progress::new();
     let mut told = |done: &Resealed| {
-        progress(&format!(
-            "{} of {} notifications moved",
-            done.notifications, done.looked
-        ))
+        progress.tell(|| format!("{} of {} notifications moved", done.notifications, done.looked));
     };
     let done = resealer.reseal(all, dry_run, &mut told).await?;
-    progress("");
+    drop(progress);
     let (notifications, quarantine, unopened) = (done.notifications, done.quarantine, done.unopened);
     if !dry_run {
         let outcome = format!("done: {notifications} notifications, {quarantine} in quarantine, {unopened} unopened");
@@ -167,14 +166,8 @@ async fn reseal(
     if unopened == 0 {
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("{unopened} bodies are opened by none of the configured keys, and stay as they are");
+    output::tell(format_args!(
+        "{unopened} bodies are opened by none of the configured keys, and stay as they are"
+    ));
     Ok(ExitCode::from(NOT_WELL))
-}
-
-/// How far it is, on standard error, where somebody sits before it.
-fn progress(line: &str) {
-    let mut out = std::io::stderr();
-    if out.is_terminal() {
-        let _ = write!(out, "\r\x1b[2K{line}").and_then(|()| out.flush()); // progress is not worth an error
-    }
 }

@@ -21,7 +21,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<ExitCode> {
     if action == Action::Delete && settings.lifecycle.desk.delete_needs_two {
         // Here nobody is asked for a token, so that one person could be both.
-        eprintln!("deletions need another operator's approval here: ask for it with your own token (docs/api.md)");
+        output::tell("deletions need another operator's approval here: ask for it with your own token (docs/api.md)");
         return Ok(ExitCode::from(MISUSED));
     }
     let offered = Offered::by(&settings.lifecycle);
@@ -29,7 +29,7 @@ pub(super) async fn run(
         return many::run(action, change, settings, &offered, memory).await;
     };
     if action == Action::Delete && !change.yes {
-        eprintln!("a deleted token does not come back: if that is what you want, say --yes");
+        output::tell("a deleted token does not come back: if that is what you want, say --yes");
         return Ok(ExitCode::from(MISUSED));
     }
     let written = change.how.written(action);
@@ -43,11 +43,13 @@ pub(super) async fn run(
             kept
         }
         Ok(Ordered::Conflict(id)) => {
-            eprintln!("that key was used for another command, {id}: give each command a key of its own");
+            output::tell(format_args!(
+                "that key was used for another command, {id}: give each command a key of its own"
+            ));
             return Ok(ExitCode::from(NOT_WELL));
         }
         Err(Refused::Unfit(unfit)) => {
-            eprintln!("{unfit}");
+            output::tell(unfit);
             return Ok(ExitCode::from(MISUSED));
         }
         Err(Refused::Store(error)) => return Err(error.into()),

@@ -4,7 +4,6 @@
 //! again asks for those alone. Without `--yes` nothing is asked for.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,9 @@ use csv::StringRecord;
 use serde::Deserialize;
 
 use super::{Change, ask, shown, wait};
-use crate::cli::{NOT_WELL, output, rows};
+use crate::cli::progress::Progress;
+use crate::cli::rows::{self, Wrong};
+use crate::cli::{NOT_WELL, output};
 use crate::config::settings::Settings;
 use crate::domain::command::{Action, Stage};
 use crate::domain::id::CommandId;
@@ -31,7 +32,7 @@ const COLUMNS: [&str; 7] = [
     "reason_code",
     "reason",
 ];
-/// So many wrong lines, and so many of what would be done, are told one by one.
+/// So many of what would be done are told one by one.
 const TOLD_MAX: u64 = 100;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Somebody should have carried something out by then.
@@ -82,13 +83,13 @@ pub(super) async fn run(
         room: 0,
         counts: Counts::default(),
         ids: Vec::new(),
-        shows_progress: io::stderr().is_terminal(),
+        wrong: Wrong::default(),
+        progress: Progress::new(),
     };
     let read = asking.read().await;
-    asking.end_progress();
     read.context("what was asked for stays asked for: the same call again goes on")?;
-    output::print(&asking.counts.told(action, change.yes));
-    let mut is_well = asking.counts.wrong == 0;
+    output::print(&asking.counts.told(asking.wrong.count, action, change.yes));
+    let mut is_well = asking.wrong.count == 0;
     if change.wait && change.yes {
         is_well &= asking.ended(Instant::now() + change.patience(settings)).await?;
     }
@@ -108,7 +109,8 @@ struct Asking<'a> {
     room: u32,
     counts: Counts,
     ids: Vec<CommandId>,
-    shows_progress: bool,
+    wrong: Wrong,
+    progress: Progress,
 }
 
 impl Asking<'_> {
@@ -125,13 +127,13 @@ impl Asking<'_> {
                     let line = record.position().map_or(line, csv::Position::line);
                     match record.deserialize::<Row>(Some(&header)) {
                         Ok(row) => self.take(row, line).await?,
-                        Err(error) => self.wrong(line, rows::broken(&error)),
+                        Err(error) => self.wrong.tell(line, rows::broken(&error)),
                     }
                 }
                 Err(error) if error.is_io_error() => return Err(error).context("the file cannot be read on"),
-                Err(error) => self.wrong(line, rows::broken(&error)),
+                Err(error) => self.wrong.tell(line, rows::broken(&error)),
             }
-            self.progress(line);
+            self.progress.tell(|| format!("{line} lines"));
         }
     }
 
@@ -157,9 +159,9 @@ impl Asking<'_> {
             }
             Ok(Ordered::Conflict(_)) => {
                 let why = "was asked for before, when its links were others: give this run another --batch";
-                self.wrong(line, why);
+                self.wrong.tell(line, why);
             }
-            Err(Refused::Unfit(unfit)) => self.wrong(line, &unfit.to_string()),
+            Err(Refused::Unfit(unfit)) => self.wrong.tell(line, &unfit.to_string()),
             Err(Refused::Store(error)) => return Err(error).with_context(|| format!("line {line}")),
         }
         Ok(())
@@ -173,13 +175,12 @@ impl Asking<'_> {
             Ok(order) => {
                 self.counts.new += 1;
                 if self.counts.new <= TOLD_MAX {
-                    self.end_progress();
                     let (action, through) = (order.action.as_str(), order.through.as_str());
                     let reference = output::escaped(&shown(&order.token));
                     output::print(&format!("line {line}: would {action} {reference} through {through}\n"));
                 }
             }
-            Err(Refused::Unfit(unfit)) => self.wrong(line, &unfit.to_string()),
+            Err(Refused::Unfit(unfit)) => self.wrong.tell(line, &unfit.to_string()),
             Err(Refused::Store(error)) => return Err(error).with_context(|| format!("line {line}")),
         }
         Ok(())
@@ -212,40 +213,16 @@ impl Asking<'_> {
     }
 
     /// Waits for the end of all; true if all are confirmed.
-    async fn ended(&self, until: Instant) -> anyhow::Result<bool> {
+    async fn ended(&mut self, until: Instant) -> anyhow::Result<bool> {
         let mut ends: BTreeMap<&str, u64> = BTreeMap::new();
         for (place, id) in self.ids.iter().enumerate() {
             let stage = wait::ended(*id, until, self.memory).await?;
             *ends.entry(stage.map_or("gone", |stage| stage.as_str())).or_default() += 1;
-            self.progress(place as u64 + 1);
+            self.progress.bar(place as u64 + 1, self.ids.len() as u64, "");
         }
-        self.end_progress();
         let told: Vec<String> = ends.iter().map(|(stage, count)| format!("{count} {stage}")).collect();
         output::print(&format!("{}\n", told.join(", ")));
         Ok(ends.keys().all(|stage| *stage == "confirmed"))
-    }
-
-    fn wrong(&mut self, line: u64, why: &str) {
-        self.counts.wrong += 1;
-        if self.counts.wrong <= TOLD_MAX {
-            self.end_progress();
-            eprintln!("line {line}: {why}");
-        } else if self.counts.wrong == TOLD_MAX + 1 {
-            eprintln!("and more wrong lines, which are only counted");
-        }
-    }
-
-    fn progress(&self, done: u64) {
-        if self.shows_progress {
-            eprint!("\r{done} lines");
-            let _ = io::stderr().flush(); // progress is not worth an error
-        }
-    }
-
-    fn end_progress(&self) {
-        if self.shows_progress {
-            eprint!("\r\x1b[K");
-        }
     }
 }
 
@@ -273,12 +250,11 @@ fn key(batch: &str, reference: &str, written: &Written) -> String {
 struct Counts {
     new: u64,
     same: u64,
-    wrong: u64,
 }
 
 impl Counts {
-    fn told(&self, action: Action, done: bool) -> String {
-        let wrong = match self.wrong {
+    fn told(&self, wrong: u64, action: Action, done: bool) -> String {
+        let wrong = match wrong {
             0 => String::new(),
             1 => "; 1 line is wrong and was left out".to_owned(),
             n => format!("; {n} lines are wrong and were left out"),

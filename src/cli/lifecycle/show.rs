@@ -83,7 +83,9 @@ fn row(kept: &KeptCommand) -> [String; 8] {
 
 pub(super) async fn one(id: CommandId, as_json: bool, memory: &Memory) -> anyhow::Result<ExitCode> {
     let Some(kept) = memory.command(id).await? else {
-        eprintln!("no command {id}: `mdes-receiver lifecycle commands` shows those that there are");
+        output::tell(format_args!(
+            "no command {id}: `mdes-receiver lifecycle commands` shows those that there are"
+        ));
         return Ok(ExitCode::from(NOT_WELL));
     };
     let steps = memory.steps(id).await?;

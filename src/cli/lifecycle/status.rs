@@ -43,7 +43,7 @@ pub(super) async fn run(args: &Status, settings: &Settings, memory: &Memory) -> 
     let offered = Offered::by(&settings.lifecycle);
     let unfit = |refused: Refused| match refused {
         Refused::Unfit(unfit) => {
-            eprintln!("{unfit}");
+            output::tell(unfit);
             Ok(ExitCode::from(MISUSED))
         }
         Refused::Store(error) => Err(error.into()),
@@ -64,7 +64,7 @@ pub(super) async fn run(args: &Status, settings: &Settings, memory: &Memory) -> 
     match service(through, settings)?.look(&target).await {
         Ok(looked) => Ok(shown(args.json, through, &looked, held.as_ref())),
         Err(trouble) => {
-            eprintln!("{}", output::escaped(&without_written_numbers(&trouble.why, false)));
+            output::tell(output::escaped(&without_written_numbers(&trouble.why, false)));
             Ok(ExitCode::from(NOT_WELL))
         }
     }

@@ -36,12 +36,14 @@ pub(super) async fn shown(id: CommandId, until: Instant, memory: &Memory) -> any
             return Ok(code(kept.command.stage));
         }
         if Instant::now() >= until {
-            eprintln!("not at its end yet: `mdes-receiver lifecycle show {id}` says how it goes on");
+            output::tell(format_args!(
+                "not at its end yet: `mdes-receiver lifecycle show {id}` says how it goes on"
+            ));
             return Ok(ExitCode::from(NOT_WELL));
         }
         if !hinted && told <= 1 && begun.elapsed() > HINT_AFTER {
             hinted = true;
-            eprintln!("{}", hint(&kept));
+            output::tell(hint(&kept));
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

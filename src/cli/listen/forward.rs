@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::frames::Told;
-use crate::cli::output::escaped;
+use crate::cli::output::{self, escaped};
 use crate::cli::verify::hidden;
 use crate::clock::{Clock, SystemClock};
 use crate::config::settings;
@@ -104,7 +104,7 @@ impl ForwardArgs {
             (Some(secret), None) => (secret.clone(), "--secret".to_owned()),
             (None, None) => {
                 let secret = new_secret(false)?.secret;
-                eprintln!("signed by {} (made for this run)", secret.expose());
+                output::tell(format_args!("signed by {} (made for this run)", secret.expose()));
                 return Ok(secret);
             }
         };
@@ -145,7 +145,10 @@ impl Forwarder {
                 return Forwarded::Done(format!("passed over after {} tries: {why}", PAUSES.len() + 1));
             };
             let pause = retry_after.unwrap_or_default().clamp(*pause, PAUSE_MAX);
-            eprintln!("{} was not taken: {why}; again in {pause:?}", escaped(&told.id));
+            output::note(format_args!(
+                "{} was not taken: {why}; again in {pause:?}",
+                escaped(&told.id)
+            ));
             if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                 return Forwarded::Stopped;
             }

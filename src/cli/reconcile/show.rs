@@ -62,7 +62,7 @@ fn state(one: &KeptReconcile) -> &'static str {
 
 pub(super) async fn one(memory: &Memory, id: ReconcileId, as_json: bool) -> anyhow::Result<ExitCode> {
     let Some(kept) = memory.reconcile(id).await? else {
-        eprintln!("no reconcile has that id: `mdes-receiver reconcile list` shows those that there are");
+        output::tell("no reconcile has that id: `mdes-receiver reconcile list` shows those that there are");
         return Ok(ExitCode::from(NOT_WELL));
     };
     let found = memory.findings(id, None, PAGE).await?;

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 
 use super::load::LoadArgs;
 use super::services::ServicesArgs;
+use crate::cli::output;
 use crate::simulator::scenario::{self, Scenario};
 use crate::simulator::seal::{Aes, Fingerprint, Oaep, Sealer, Style};
 use crate::simulator::sender::{Deadlines, Http, Identity, Sender, Target};
@@ -109,7 +110,10 @@ impl Args {
                         .iter()
                         .partition(|scenario| scenario.needs_client_ca() && self.client_ca.is_none());
                     for scenario in out {
-                        eprintln!("left out: {} (needs --client-ca and --client-ca-key)", scenario.name);
+                        output::tell(format_args!(
+                            "left out: {} (needs --client-ca and --client-ca-key)",
+                            scenario.name
+                        ));
                     }
                     chosen.extend(all);
                 }

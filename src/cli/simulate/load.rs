@@ -1,6 +1,6 @@
 //! `simulate --load`: many new notifications, measured.
 
-use std::io::IsTerminal;
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,6 +10,8 @@ use anyhow::{Context, ensure};
 use time::OffsetDateTime;
 
 use super::show;
+use crate::cli::output;
+use crate::cli::progress::Progress;
 use crate::simulator::load::{self, Plan, REQUESTS_MAX, Report};
 use crate::simulator::seal::Sealer;
 use crate::simulator::sender::Sender;
@@ -79,36 +81,34 @@ impl LoadArgs {
         (seed, now): (u64, OffsetDateTime),
         as_json: bool,
     ) -> anyhow::Result<bool> {
-        let told = std::io::stderr().is_terminal();
-        if told {
-            eprintln!("sealing {} bodies", plan.requests);
-        }
+        let mut progress = Progress::new();
+        progress.tell(|| format!("sealing {} bodies", plan.requests));
         let sealing = tokio::task::spawn_blocking(move || load::sealed_bodies(&plan, &sealer, seed, now));
         let sealed = sealing.await??;
         let done = Arc::new(AtomicUsize::new(0));
-        let telling = told.then(|| tokio::spawn(tell_progress(Arc::clone(&done), plan.requests)));
-        let report: Report = load::run(Arc::new(sender), sealed, &plan, done).await;
-        if let Some(telling) = telling {
-            telling.abort();
-        }
+        let loading = load::run(Arc::new(sender), sealed, &plan, Arc::clone(&done));
+        let report: Report = tokio::select! {
+            report = loading => report,
+            never = told(&done, plan.requests, progress) => match never {},
+        };
         if let Some(file) = &self.acknowledged {
             let ids = report.acknowledged.iter().map(|id| format!("{id}\n"));
             std::fs::write(file, ids.collect::<String>())
                 .with_context(|| format!("--acknowledged {}", file.display()))?;
         }
         match as_json {
-            true => println!("{}", serde_json::to_string(&report)?),
-            false => print!("{}", show::report(&report, &plan)),
+            true => output::print(&output::json_line(&serde_json::to_value(&report)?)),
+            false => output::print(&show::report(&report, &plan)),
         }
         Ok(report.passed(&plan))
     }
 }
 
-/// Until it is stopped.
-async fn tell_progress(done: Arc<AtomicUsize>, of: usize) {
+/// Until it is dropped, which takes the line away.
+async fn told(done: &AtomicUsize, of: usize, mut progress: Progress) -> Infallible {
     let mut every = tokio::time::interval(Duration::from_secs(1));
     loop {
         every.tick().await;
-        eprintln!("{} of {of}", done.load(Ordering::Relaxed));
+        progress.bar(done.load(Ordering::Relaxed) as u64, of as u64, "");
     }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::args::read;
+use crate::cli::output;
 use crate::simulator::dev_files::{self, Pair};
 use crate::simulator::seal::{Sealer, Style};
 use crate::simulator::sender::{Deadlines, Http, Identity, Sender, Target};
@@ -98,15 +99,18 @@ pub async fn run(args: &ServicesArgs, now: OffsetDateTime) -> anyhow::Result<Exi
         };
         services.make(&new)?;
     }
-    print!("{}", pasted(&services, signing_key.as_deref()));
-    println!(
-        "\n# its tokens: TokenEx's name, its tokenReferenceId, MDES's name; all of it: curl http://{}/tokens",
+    output::print(&pasted(&services, signing_key.as_deref()));
+    output::print(&format!(
+        "\n# its tokens: TokenEx's name, its tokenReferenceId, MDES's name; all of it: curl http://{}/tokens\n",
         services.address()
-    );
+    ));
     for line in names(&services.shown()) {
-        println!("# {line}");
+        output::print(&format!("# {line}\n"));
     }
-    eprintln!("listening on http://{}; Ctrl-C ends it", services.address());
+    output::note(format_args!(
+        "listening on http://{}; Ctrl-C ends it",
+        services.address()
+    ));
     tokio::signal::ctrl_c().await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -132,7 +136,7 @@ impl ServicesArgs {
             door: self.door()?,
             post: self.post()?,
             faults: self.fault.clone(),
-            tell: Box::new(|line| eprintln!("{line}")),
+            tell: Box::new(|line| output::note(line)),
             ..Settings::default()
         };
         Ok((settings, key))

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
+use crate::cli::output::{escaped, json_line};
 use crate::simulator::load::{Plan, Report};
 use crate::simulator::play::Played;
 use crate::simulator::scenario;
@@ -40,7 +41,7 @@ pub fn played(played: &Played) -> String {
     let mut out = String::new();
     let how = Some(&played.how).filter(|how| !how.is_empty());
     for (n, line) in how.into_iter().chain(&played.sent).enumerate() {
-        let _ = writeln!(out, "  {:9} {}", if n == 0 { "sent" } else { "" }, printable(line));
+        let _ = writeln!(out, "  {:9} {}", if n == 0 { "sent" } else { "" }, escaped(line));
     }
     let answer = match &played.answer {
         Ok(answer) => format!("{} {}", answer.status, text(answer)),
@@ -49,7 +50,7 @@ pub fn played(played: &Played) -> String {
     let verdict = if played.passed { "ok" } else { "NOT AS EXPECTED" };
     let millis = played.took.as_secs_f64() * 1000.0;
     let _ = writeln!(out, "  {:9} {}", "expected", played.expected);
-    let _ = writeln!(out, "  {:9} {}", "answer", printable(&answer));
+    let _ = writeln!(out, "  {:9} {}", "answer", escaped(&answer));
     let _ = writeln!(out, "  {verdict:9} after {millis:.1} ms");
     out
 }
@@ -76,7 +77,7 @@ pub fn played_json(played: &Played) -> String {
         "passed": played.passed,
         "ms": played.took.as_secs_f64() * 1000.0,
     });
-    format!("{line}\n")
+    json_line(&line)
 }
 
 /// A load's figures.
@@ -101,7 +102,7 @@ pub fn report(report: &Report, plan: &Plan) -> String {
         let _ = writeln!(out, "  {:9} {count:10}", format!("HTTP {status}"));
     }
     for (error, count) in &report.errors {
-        let _ = writeln!(out, "  {:9} {count:10} {}", "error", printable(error));
+        let _ = writeln!(out, "  {:9} {count:10} {}", "error", escaped(error));
     }
     if report.unsent > 0 {
         let _ = writeln!(out, "  {:9} {:10}", "unsent", report.unsent);
@@ -114,9 +115,4 @@ fn text(answer: &Answer) -> String {
         .chars()
         .take(ANSWER_CHARS_MAX)
         .collect()
-}
-
-/// An answer is a stranger's word: it must not steer the terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '·' } else { c }).collect()
 }

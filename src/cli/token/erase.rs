@@ -45,7 +45,7 @@ pub(super) struct Erase {
 /// Exit code 1 if nothing was erased.
 pub(super) async fn run(args: &Erase, memory: &Memory) -> anyhow::Result<ExitCode> {
     if !args.yes && !args.dry_run {
-        eprintln!("it cannot be undone: look with --dry-run, then say --yes");
+        output::tell("it cannot be undone: look with --dry-run, then say --yes");
         return Ok(ExitCode::from(MISUSED));
     }
     let Some(found) = called(memory, args.namespace, &args.reference).await? else {
@@ -53,19 +53,23 @@ pub(super) async fn run(args: &Erase, memory: &Memory) -> anyhow::Result<ExitCod
     };
     let tokens: BTreeSet<TokenReference> = found.into_iter().map(|one| one.token.reference).collect();
     if tokens.len() > 1 && !args.all {
-        eprintln!(
+        output::tell(format_args!(
             "{} names {} tokens: say --all, or erase one of them:",
             output::escaped(&args.reference),
             tokens.len()
-        );
+        ));
         for token in &tokens {
-            eprintln!("  {} of {}", output::escaped(&token.shown()), token.namespace.as_str());
+            output::tell(format_args!(
+                "  {} of {}",
+                output::escaped(&token.shown()),
+                token.namespace.as_str()
+            ));
         }
         return Ok(ExitCode::from(NOT_WELL));
     }
     let why = args.reason.as_deref().map(str::trim);
     if let Some(why) = why {
-        deliveries::by(why, "--reason")?;
+        deliveries::by(why)?;
     }
     let erasure = Erasure {
         tokens,
@@ -78,16 +82,16 @@ pub(super) async fn run(args: &Erase, memory: &Memory) -> anyhow::Result<ExitCod
 fn told(erased: &Erased, dry_run: bool) -> ExitCode {
     match erased {
         Erased::Unknown => {
-            eprintln!("it went away meanwhile: nothing was erased");
+            output::tell("it went away meanwhile: nothing was erased");
             ExitCode::from(NOT_WELL)
         }
         Erased::Held(held) => {
-            eprintln!("nothing was erased, since somebody still needs it:");
+            output::tell("nothing was erased, since somebody still needs it:");
             for (what, many) in held {
-                eprintln!("  {many} {what}");
+                output::tell(format_args!("  {many} {what}"));
             }
-            eprintln!(
-                "let these come to their end, or say --force; a command ends by itself or by `lifecycle withdraw`"
+            output::tell(
+                "let these come to their end, or say --force; a command ends by itself or by `lifecycle withdraw`",
             );
             ExitCode::from(NOT_WELL)
         }

@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{called, namespace};
+use crate::cli::progress::Progress;
 use crate::cli::{NOT_WELL, because, deliveries, hand, output};
 use crate::domain::id::{Namespace, TokenReference};
 use crate::store::ledger::{Deed, EntryFilter, Ledger as _, named};
@@ -37,7 +38,7 @@ pub(super) struct Export {
 }
 
 pub(super) async fn run(args: &Export, memory: &Memory) -> anyhow::Result<ExitCode> {
-    deliveries::by(&args.reason, "--reason")?;
+    deliveries::by(&args.reason)?;
     let Some(found) = called(memory, args.namespace, &args.reference).await? else {
         return Ok(ExitCode::from(NOT_WELL));
     };
@@ -45,26 +46,27 @@ pub(super) async fn run(args: &Export, memory: &Memory) -> anyhow::Result<ExitCo
     let deed = Deed::on_tokens("token.export", found.iter().map(|one| &one.token.reference));
     memory.note(&hand(Some(why)), &deed, "exported").await?;
     let memory = because(memory, Some(why));
+    let mut lines = Lines::new();
     for standing in &found {
-        export(standing, &memory).await?;
+        export(standing, &memory, &mut lines).await?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn export(standing: &Standing, memory: &Memory) -> anyhow::Result<()> {
+async fn export(standing: &Standing, memory: &Memory, lines: &mut Lines) -> anyhow::Result<()> {
     let token = &standing.token.reference;
-    line("token", token, standing.shown());
+    lines.print("token", token, standing.shown());
     for link in memory.links_of(token).await? {
-        line("link", token, json!(link));
+        lines.print("link", token, json!(link));
     }
     if let Some(question) = memory.question_of(token).await? {
-        line("question", token, json!(question));
+        lines.print("question", token, json!(question));
     }
     let mut before = Some(Moment::LATEST);
     while let Some(moment) = before {
         let scenes = memory.story(token, &moment, PAGE).await?;
         for scene in &scenes {
-            line("story", token, scene.shown());
+            lines.print("story", token, scene.shown());
         }
         let is_full = scenes.len() >= PAGE as usize;
         let next = moment.cursor(&scenes).filter(|_| is_full);
@@ -78,7 +80,7 @@ async fn export(standing: &Standing, memory: &Memory) -> anyhow::Result<()> {
     loop {
         let entries = memory.entries(&about, last, PAGE).await?;
         for entry in &entries {
-            line("audit", token, json!(entry));
+            lines.print("audit", token, json!(entry));
         }
         match entries.last().filter(|_| entries.len() >= PAGE as usize) {
             Some(entry) => last = Some(entry.id),
@@ -87,7 +89,24 @@ async fn export(standing: &Standing, memory: &Memory) -> anyhow::Result<()> {
     }
 }
 
-fn line(record: &str, token: &TokenReference, body: Value) {
-    let line = json!({ "record": record, "token": token.shown(), "body": body });
-    output::print(&output::json_line(&line));
+/// What is exported, and how much of it by now.
+struct Lines {
+    count: u64,
+    progress: Progress,
+}
+
+impl Lines {
+    fn new() -> Self {
+        Lines {
+            count: 0,
+            progress: Progress::new(),
+        }
+    }
+
+    fn print(&mut self, record: &str, token: &TokenReference, body: Value) {
+        let line = json!({ "record": record, "token": token.shown(), "body": body });
+        output::print(&output::json_line(&line));
+        self.count += 1;
+        self.progress.tell(|| format!("{} lines", self.count));
+    }
 }

@@ -4,7 +4,7 @@
 //! leaves whole thousands registered; the same file again changes nothing of them.
 
 use std::collections::BTreeSet;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::Read;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -12,7 +12,9 @@ use anyhow::Context;
 use clap::Args;
 use csv::{Reader, StringRecord};
 
-use crate::cli::{NOT_WELL, output, rows};
+use crate::cli::progress::Progress;
+use crate::cli::rows::{self, Wrong};
+use crate::cli::{NOT_WELL, output};
 use crate::domain::id::TokenReference;
 use crate::store;
 use crate::store::outbox::{NewRegistration, Outbox, Registered};
@@ -26,8 +28,6 @@ const COLUMNS: [&str; 5] = [
     "status",
 ];
 const CHUNK: usize = 1_000;
-/// So many wrong lines are told one by one.
-const TOLD_MAX: u64 = 100;
 const TRIES_MAX: u32 = 5;
 
 #[derive(Debug, Args)]
@@ -48,14 +48,20 @@ pub(super) async fn run(args: &Import, outbox: &dyn Outbox) -> anyhow::Result<Ex
         chunk: Vec::with_capacity(CHUNK),
         in_chunk: BTreeSet::new(),
         counts: Counts::default(),
-        shows_progress: io::stderr().is_terminal(),
+        wrong: Wrong::default(),
+        progress: Progress::new(),
     };
     let read = import.read(rows::open(&args.file)?).await;
-    import.end_progress();
+    let Importing {
+        counts,
+        wrong,
+        progress,
+        ..
+    } = import;
+    drop(progress);
     read?;
-    let counts = &import.counts;
-    output::print(&counts.told(args.dry_run));
-    Ok(if counts.wrong == 0 {
+    output::print(&counts.told(wrong.count, args.dry_run));
+    Ok(if wrong.count == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(NOT_WELL)
@@ -68,7 +74,8 @@ struct Importing<'a> {
     chunk: Vec<NewRegistration>,
     in_chunk: BTreeSet<TokenReference>,
     counts: Counts,
-    shows_progress: bool,
+    wrong: Wrong,
+    progress: Progress,
 }
 
 impl Importing<'_> {
@@ -84,7 +91,7 @@ impl Importing<'_> {
                     self.take(&record, &header, line).await?;
                 }
                 Err(error) if error.is_io_error() => return Err(error).context("the file cannot be read on"),
-                Err(error) => self.wrong(line, rows::broken(&error)),
+                Err(error) => self.wrong.tell(line, rows::broken(&error)),
             }
         }
     }
@@ -98,7 +105,7 @@ impl Importing<'_> {
         let registration = match checked {
             Ok(registration) => registration,
             Err(why) => {
-                self.wrong(line, &why);
+                self.wrong.tell(line, &why);
                 return Ok(());
             }
         };
@@ -128,27 +135,8 @@ impl Importing<'_> {
         }
         self.chunk.clear();
         self.in_chunk.clear();
-        if self.shows_progress {
-            eprint!("\r{line} lines");
-            let _ = io::stderr().flush(); // progress is not worth an error
-        }
+        self.progress.tell(|| format!("{line} lines"));
         Ok(())
-    }
-
-    fn wrong(&mut self, line: u64, why: &str) {
-        self.counts.wrong += 1;
-        if self.counts.wrong <= TOLD_MAX {
-            self.end_progress();
-            eprintln!("line {line}: {why}");
-        } else if self.counts.wrong == TOLD_MAX + 1 {
-            eprintln!("and more wrong lines, which are only counted");
-        }
-    }
-
-    fn end_progress(&self) {
-        if self.shows_progress {
-            eprint!("\r\x1b[K");
-        }
     }
 }
 
@@ -169,7 +157,6 @@ struct Counts {
     new: u64,
     known: u64,
     again: u64,
-    wrong: u64,
 }
 
 impl Counts {
@@ -181,8 +168,8 @@ impl Counts {
         }
     }
 
-    fn told(&self, dry_run: bool) -> String {
-        let wrong = match self.wrong {
+    fn told(&self, wrong: u64, dry_run: bool) -> String {
+        let wrong = match wrong {
             0 => String::new(),
             wrong => format!("; {wrong} lines are wrong and were left out"),
         };

@@ -79,7 +79,7 @@ pub(super) async fn run(args: &List, memory: &Memory) -> anyhow::Result<ExitCode
         (tokens, values)
     } else {
         let Some(after) = place(args, memory).await? else {
-            eprintln!("the token after which to begin is not there: begin anew, without --after");
+            output::tell("the token after which to begin is not there: begin anew, without --after");
             return Ok(ExitCode::from(NOT_WELL));
         };
         let found = found(&sought, after, args.limit, memory).await?;

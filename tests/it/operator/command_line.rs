@@ -230,7 +230,7 @@ async fn what_is_not_there_is_exit_code_1() {
     for args in [
         &["token", "show", "NOBODY"] as &[&str],
         &["quarantine", "show", &id],
-        &["quarantine", "resolve", &id, "--because", "x"],
+        &["quarantine", "resolve", &id, "--reason", "x"],
     ] {
         let ran = desk.run(args);
         assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{args:?}: {}", ran.err);
@@ -265,7 +265,7 @@ async fn quarantine_is_listed_shown_and_resolved_once() {
     assert!(show.contains("ws.mastercard.com from 192.0.2.1:5000"), "{show}");
     assert!(!show.contains("sealed bytes"), "a body is not shown: {show}");
 
-    let resolve = ["quarantine", "resolve", &id.to_string(), "--because", "a probe of ours"];
+    let resolve = ["quarantine", "resolve", &id.to_string(), "--reason", "a probe of ours"];
     assert_eq!(desk.run(&resolve).code, 0);
     let again = desk.run(&resolve);
     assert!(

@@ -188,7 +188,7 @@ async fn a_paused_destination_is_told_nothing_until_it_is_resumed(database: Data
     says(&world, "ACTIVE", "2026-11-20T10:00:00Z").await;
     takes(&merchant, 2).await;
 
-    let pause = ["destinations", "pause", "orders", "--because", "they deploy"];
+    let pause = ["destinations", "pause", "orders", "--reason", "they deploy"];
     assert_eq!(printed(&world, &pause), "orders is paused\n");
     assert_eq!(printed(&world, &pause), "orders is already paused\n");
     says(&world, "SUSPENDED", "2026-11-20T11:00:00Z").await;

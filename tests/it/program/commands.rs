@@ -103,7 +103,7 @@ async fn what_was_sealed_to_another_key_is_found_opened_and_settled(database: Da
     );
     let again = ran(&desk, &redrive).await;
     assert!(again.ends_with(0, "was resolved before"), "{again:?}");
-    let because = ["quarantine", "resolve", &garbage, "--because", "a probe of ours"];
+    let because = ["quarantine", "resolve", &garbage, "--reason", "a probe of ours"];
     assert_eq!(ran(&desk, &because).await.code, Some(0));
     let list = ran(&desk, &["quarantine", "list"]).await;
     assert!(!list.out.contains(&lost) && !list.out.contains(&garbage), "{list:?}");
