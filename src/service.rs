@@ -67,6 +67,8 @@ const QUEUE_BYTES_MAX: usize = 256 << 20;
 const BATCH_BYTES_MAX: usize = 16 << 20;
 /// Connections to the admin side at once.
 const ADMIN_CONNECTIONS_MAX: usize = 256;
+/// Requests at once on one of them: what a browser asks for a page.
+const ADMIN_STREAMS_MAX: u32 = 16;
 /// What each step of a stop has at least.
 const LAST_STEP: Duration = Duration::from_secs(2);
 
@@ -300,7 +302,8 @@ fn listeners(
     let door = bind("callback.listen", callback.listen, callback.limits)?;
     let door = door.with_proxy_protocol(callback.proxy_protocol_from.clone());
     let door = door.with_misses(misses.clone());
-    Ok((door, bind("admin.listen", settings.admin.listen, few)?))
+    let admin = bind("admin.listen", settings.admin.listen, few)?;
+    Ok((door, admin.with_streams(ADMIN_STREAMS_MAX)))
 }
 
 fn callback_router(

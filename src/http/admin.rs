@@ -6,6 +6,7 @@
 
 mod admit;
 mod alarms;
+mod answers;
 mod ask;
 mod assets;
 mod audit;
@@ -127,6 +128,7 @@ pub fn router(state: AdminState, settings: &Admin) -> Router {
         .method_not_allowed_fallback(only_reading)
         .nest("/v1", v1::router(state.clone()))
         .merge(contract)
+        .layer(middleware::from_fn_with_state(answers::Room::new(), answers::bounded))
         .layer(middleware::from_fn_with_state(hosts, guard))
         .with_state(state)
 }

@@ -34,7 +34,6 @@ use crate::telemetry::Metrics;
 
 /// A request's head at most; a forwarded chain, URL-encoded, needs room.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
-const HTTP2_STREAMS_MAX: u32 = 128;
 const HTTP2_PING_EVERY: Duration = Duration::from_secs(30);
 const HTTP2_PONG_WITHIN: Duration = Duration::from_secs(20);
 
@@ -43,6 +42,8 @@ pub(super) struct Doorway {
     pub(super) security: Security,
     pub(super) router: Router,
     pub(super) limits: Limits,
+    /// Requests at once on one HTTP/2 connection.
+    pub(super) streams_max: u32,
     pub(super) proxy_protocol_from: Vec<IpNet>,
     /// `None`: from anywhere.
     pub(super) only_from: Option<Vec<IpNet>>,
@@ -89,7 +90,11 @@ pub(super) async fn serve(doorway: Arc<Doorway>, socket: TcpStream, address: Soc
     };
     let stream = TokioIo::new(stream);
     if http2 {
-        lifetime::run(http2_settings().serve_connection(stream, service), life).await;
+        lifetime::run(
+            http2_settings(visit.doorway.streams_max).serve_connection(stream, service),
+            life,
+        )
+        .await;
     } else {
         lifetime::run(http1_settings().serve_connection(stream, service), life).await;
     }
@@ -206,10 +211,10 @@ fn http1_settings() -> http1::Builder {
     settings
 }
 
-fn http2_settings() -> http2::Builder<TokioExecutor> {
+fn http2_settings(streams_max: u32) -> http2::Builder<TokioExecutor> {
     let mut settings = http2::Builder::new(TokioExecutor::new());
     settings.timer(TokioTimer::new());
-    settings.max_concurrent_streams(HTTP2_STREAMS_MAX);
+    settings.max_concurrent_streams(streams_max);
     settings.max_header_list_size(HEAD_BYTES_MAX as u32);
     settings.keep_alive_interval(HTTP2_PING_EVERY);
     settings.keep_alive_timeout(HTTP2_PONG_WITHIN);

@@ -31,6 +31,8 @@ use crate::telemetry::{Metrics, Misses};
 const BACKLOG: u32 = 4096;
 /// After an error such as "too many open files": long enough not to spin, short enough not to be missed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
+/// Requests at once on one HTTP/2 connection, unless it is told otherwise.
+const STREAMS_MAX: u32 = 128;
 
 /// What a connection must speak.
 #[derive(Clone)]
@@ -48,6 +50,7 @@ pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
     limits: Limits,
+    streams_max: u32,
     proxy_protocol_from: Vec<IpNet>,
     only_from: Option<Vec<IpNet>>,
     metrics: Metrics,
@@ -70,12 +73,20 @@ impl Listener {
             address: socket.local_addr().map_err(failed)?,
             socket,
             limits,
+            streams_max: STREAMS_MAX,
             proxy_protocol_from: Vec::new(),
             only_from: None,
             metrics,
             misses: Misses::default(),
             clock,
         })
+    }
+
+    /// So many requests at once on one HTTP/2 connection.
+    #[must_use]
+    pub fn with_streams(mut self, at_once: u32) -> Self {
+        self.streams_max = at_once;
+        self
     }
 
     /// From these addresses a PROXY protocol header is demanded before TLS.
@@ -118,6 +129,7 @@ impl Listener {
             security,
             router,
             limits: self.limits,
+            streams_max: self.streams_max,
             proxy_protocol_from: self.proxy_protocol_from,
             only_from: self.only_from,
             refusals: Refusals::new(metrics.clone(), self.misses, self.clock),

@@ -3,6 +3,7 @@
 pub mod caller;
 
 mod admit;
+mod answers;
 mod assets;
 mod audit;
 mod charge;

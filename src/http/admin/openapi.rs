@@ -6,9 +6,9 @@ mod schemas;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use axum::Json;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::route::{Field, Route};
@@ -16,20 +16,22 @@ use super::v1;
 use crate::store::roster::Right;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
-static PAGE: LazyLock<String> = LazyLock::new(|| page::of(&DOCUMENT));
+/// Written once: all who ask share the bytes.
+static TEXT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(DOCUMENT.to_string()));
+static PAGE: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(page::of(&DOCUMENT)));
 const STYLE: &str = include_str!("openapi/style.css");
 /// Nothing from elsewhere, and nothing that runs.
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// `GET /openapi.json`.
-pub async fn served() -> Json<&'static Value> {
-    Json(&DOCUMENT)
+pub async fn served() -> Response {
+    ([(CONTENT_TYPE, "application/json")], TEXT.clone()).into_response()
 }
 
 /// `GET /docs`.
 pub async fn page() -> Response {
-    ([(CONTENT_SECURITY_POLICY, POLICY)], Html(PAGE.as_str())).into_response()
+    ([(CONTENT_SECURITY_POLICY, POLICY)], Html(PAGE.clone())).into_response()
 }
 
 /// `GET /docs/style.css`.
