@@ -10,6 +10,7 @@ mod chart;
 mod commands;
 mod deliveries;
 mod destinations;
+mod erase;
 mod form;
 mod guesses;
 mod keys;
@@ -95,6 +96,10 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(state: AdminState, settin
         .route("/tokens", get(tokens::list).post(tokens::find))
         .route("/tokens/{namespace}/{reference}", get(token::show))
         .route("/tokens/{namespace}/{reference}/commands", post(acts::order))
+        .route(
+            "/tokens/{namespace}/{reference}/erase",
+            get(erase::ask).post(erase::erase),
+        )
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/retry", post(acts::retry))
         .route("/deliveries/skip", post(acts::skip))

@@ -48,6 +48,7 @@ pub(super) async fn show(
         (acts(&console, &visitor, &standing))
         div { (timeline::table(&timeline, now)) }
         (metadata(&standing.token))
+        @if visitor.acts() { p { a href=(format!("{}/erase", shown::token_path(&console, &token))) { "Erase all that is held of it" } } }
     };
     Ok(page(&visitor, "/console/tokens", &title, &content))
 }
@@ -65,7 +66,7 @@ pub(super) fn named(console: &Console, namespace: &str, name: String) -> Result<
     })
 }
 
-async fn standing(console: &Console, token: &TokenReference) -> Result<Standing, Failure> {
+pub(super) async fn standing(console: &Console, token: &TokenReference) -> Result<Standing, Failure> {
     let called = console.state.search.called(token.namespace, &token.reference).await?;
     let own = called.into_iter().find(|one| one.token.reference == *token);
     own.ok_or_else(Failure::not_found)

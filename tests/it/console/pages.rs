@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::browser::{Browser, text};
 use crate::api::caller::{Caller, say};
+use crate::api::docs::in_need;
 use crate::support::Database;
 use crate::world::{Desk, World, eventually};
 
@@ -20,6 +21,8 @@ promises!(
     a_page_of_tokens_goes_on_where_it_ended,
     a_token_that_cannot_be_read_hides_no_other,
     what_is_not_there_is_a_page_that_says_so,
+    a_token_is_erased_on_a_word_of_confirmation_alone,
+    all_tokens_of_a_reference_are_erased_at_once,
 );
 
 async fn a_tokens_page_tells_its_story(database: Database) {
@@ -374,4 +377,74 @@ async fn a_token_that_cannot_be_read_hides_no_other(database: Database) {
     assert_eq!(items[0]["unreadable"], "tokens.state of DM4MMC0001");
     let charge = operator.get("/v1/charge/DM4MMC0001").await.json();
     assert_eq!(charge["charge"], "confirm");
+}
+
+async fn a_token_is_erased_on_a_word_of_confirmation_alone(database: Database) {
+    let world = in_need(database).await;
+    let ana = Browser::of(&world, "ana", Role::Operator).await;
+    let vera = Browser::of(&world, "vera", Role::Viewer).await;
+    let token = "/console/tokens/mdes/DM4MMC0001";
+    let page = format!("{token}/erase");
+    assert!(ana.page(token).await.contains(&page) && !vera.page(token).await.contains(&page));
+    assert_eq!(vera.get(&page).await.status, 403, "who only looks is not even asked");
+    let why = ("reason", "case 812");
+    let (erase, force, word) = (("how", "erase"), ("force", "yes"), ("confirm", "0001"));
+    for (fields, status, says) in [
+        (&[erase, word, force] as &[_], 422, "reason"),
+        (&[why, erase, force], 422, "The confirmation is another"),
+        (
+            &[why, erase, force, ("confirm", "0002")],
+            422,
+            "The confirmation is another",
+        ),
+        (&[why, erase, word], 200, "somebody still needs it"),
+        (&[why, ("how", "look"), force], 200, "What would go"),
+        (&[why, word, force], 200, "What would go"),
+    ] {
+        let answer = ana.send(&page, &page, fields).await;
+        assert_eq!(answer.status, status, "{fields:?}: {}", text(&answer));
+        assert!(text(&answer).contains(says), "{fields:?}: {}", text(&answer));
+        assert_eq!(ana.get(token).await.status, 200, "and it is still there");
+    }
+    assert_eq!(
+        ana.post(&page, &[why, erase, word, force]).await.status,
+        403,
+        "a form of no page of theirs"
+    );
+    let gone = ana.send(&page, &page, &[why, erase, word, force]).await;
+    assert_eq!((gone.status, gone.header("location")), (303, "/console/audit"));
+    assert_eq!(ana.get(token).await.status, 404);
+    let audit = vera.page("/console/audit").await;
+    assert!(audit.contains("case 812") && audit.contains("ana"), "{audit}");
+    world.service.stop().await;
+}
+
+async fn all_tokens_of_a_reference_are_erased_at_once(database: Database) {
+    let world = World::over(database).await;
+    let operator = Caller::operator(&world).await;
+    for token in ["DM4MMC0001", "DM4MMC0002"] {
+        let body = json!({ "items": [{ "reference": token, "merchant_reference": "card-1" }] });
+        assert_eq!(operator.post("/v1/tokens", &body).await.status, 200);
+    }
+    let ana = Browser::of(&world, "ana", Role::Operator).await;
+    let page = "/console/tokens/mdes/DM4MMC0001/erase";
+    assert!(ana.page(page).await.contains("All 2 tokens of your reference card-1"));
+    let fields = [
+        ("reason", "case 812"),
+        ("how", "erase"),
+        ("all", "yes"),
+        ("force", "yes"),
+    ];
+    let of_one = ana
+        .send(page, page, &[&fields[..], &[("confirm", "0001")]].concat())
+        .await;
+    assert_eq!(of_one.status, 422, "the word of one token does not confirm two");
+    let gone = ana
+        .send(page, page, &[&fields[..], &[("confirm", "card-1")]].concat())
+        .await;
+    assert_eq!(gone.status, 303, "{}", text(&gone));
+    for token in ["DM4MMC0001", "DM4MMC0002"] {
+        assert_eq!(ana.get(&format!("/console/tokens/mdes/{token}")).await.status, 404);
+    }
+    world.service.stop().await;
 }
