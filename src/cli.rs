@@ -35,6 +35,7 @@ pub mod simulate;
 mod token;
 mod verify;
 
+use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -232,11 +233,27 @@ fn configured_keys(cli: &Cli, by_hand: &keys::KeyFiles) -> anyhow::Result<Option
     }
 }
 
+/// What is wrong with the call itself, and what to say instead.
+#[derive(Debug)]
+struct Misuse(String);
+
+impl Display for Misuse {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Misuse {}
+
+fn misuse(why: impl Display) -> anyhow::Error {
+    Misuse(why.to_string()).into()
+}
+
 /// One error, one line. What the operator wrote is told apart from what the world did.
 fn complain(error: &anyhow::Error) -> ExitCode {
     output::tell(format_args!("mdes-receiver: {error:#}"));
-    let code = if error.is::<config::Error>() { MISUSED } else { NOT_WELL };
-    ExitCode::from(code)
+    let is_misuse = error.is::<config::Error>() || error.is::<Misuse>();
+    ExitCode::from(if is_misuse { MISUSED } else { NOT_WELL })
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {

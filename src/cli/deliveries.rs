@@ -2,18 +2,17 @@
 
 use std::process::ExitCode;
 
-use anyhow::ensure;
 use clap::{Args, Subcommand};
 use time::OffsetDateTime;
 
 use super::output::{self, table, time};
-use super::{NOT_WELL, because, open_memory};
+use super::{NOT_WELL, because, misuse, open_memory};
 use crate::config::settings::Settings;
 use crate::domain::delivery::State;
 use crate::domain::event::Pattern;
 use crate::domain::id::{DeliveryId, EventId, Namespace, TokenReference};
 use crate::store::outbox::{DeliveryFilter, KeptDelivery, Outbox, ReplayFilter};
-use crate::store::{Memory, Store};
+use crate::store::{Memory, Store, written};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -59,7 +58,7 @@ enum Command {
         #[command(flatten)]
         which: Which,
         /// Why, for whoever looks at it next year.
-        #[arg(long, value_name = "TEXT")]
+        #[arg(long, value_name = "TEXT", value_parser = reason)]
         reason: String,
         /// Only say how many it would be.
         #[arg(long)]
@@ -132,11 +131,10 @@ impl Which {
     /// Something narrows it: all there is, is too easily said.
     fn narrowed(&self) -> anyhow::Result<DeliveryFilter> {
         let filter = self.filter();
-        ensure!(
-            filter != DeliveryFilter::default(),
-            "say which: --destination, --token, --event, --id or --state"
-        );
-        Ok(filter)
+        match filter == DeliveryFilter::default() {
+            true => Err(misuse("say which: --destination, --token, --event, --id or --state")),
+            false => Ok(filter),
+        }
     }
 }
 
@@ -215,9 +213,8 @@ async fn retry(memory: &Memory, which: &Which, dry_run: bool) -> anyhow::Result<
 
 /// Page by page: a crash leaves some pages done and the others as they were; the same call again does the rest.
 async fn skip(memory: &Memory, which: &Which, reason: &str, dry_run: bool) -> anyhow::Result<ExitCode> {
-    let by = by(reason)?;
-    let memory = because(memory, Some(reason.trim()));
-    let deliveries = memory.skip(&which.narrowed()?, &by, dry_run).await?;
+    let memory = because(memory, Some(reason));
+    let deliveries = memory.skip(&which.narrowed()?, &by(reason), dry_run).await?;
     say(deliveries, ["delivery", "deliveries"], "set aside for good", dry_run);
     Ok(ExitCode::SUCCESS)
 }
@@ -247,19 +244,14 @@ async fn replay(memory: &Memory, settings: &Settings, args: &Replay) -> anyhow::
     Ok(ExitCode::SUCCESS)
 }
 
-/// Who it was, and why in a few words of a person.
-pub(super) fn by(reason: &str) -> anyhow::Result<String> {
-    const CHARS_MAX: usize = 500;
-    let reason = reason.trim();
-    ensure!(
-        !reason.is_empty(),
-        "--reason is empty: say why, for whoever looks at it next year"
-    );
-    ensure!(
-        reason.chars().count() <= CHARS_MAX && !reason.chars().any(char::is_control),
-        "--reason must be one line of at most {CHARS_MAX} characters"
-    );
-    Ok(format!("command line: {reason}"))
+/// Why something is done, as it is written on the command line.
+pub(super) fn reason(text: &str) -> Result<String, String> {
+    written::reason(text).map(str::to_owned).map_err(|unfit| unfit.why)
+}
+
+/// Who it was, and why.
+pub(super) fn by(reason: &str) -> String {
+    format!("command line: {reason}")
 }
 
 fn say(count: u64, [one, many]: [&str; 2], what: &str, dry_run: bool) {

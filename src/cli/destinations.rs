@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::deliveries::by;
+use super::deliveries::{self, by};
 use super::output::{self, dash, rfc3339, table, time};
 use super::{NOT_WELL, because, open_memory};
 use crate::config;
@@ -50,7 +50,7 @@ enum Command {
         /// Its name in the configuration.
         name: String,
         /// Why, for whoever wonders.
-        #[arg(long, value_name = "TEXT", alias = "because")]
+        #[arg(long, value_name = "TEXT", alias = "because", value_parser = deliveries::reason)]
         reason: String,
     },
     /// Send to it again.
@@ -136,8 +136,7 @@ fn row(name: &str, kept: Option<&KeptDestination>, is_configured: bool) -> [Stri
 }
 
 async fn pause(memory: &Memory, name: &str, reason: &str) -> anyhow::Result<ExitCode> {
-    let why = by(reason)?;
-    set(&because(memory, Some(reason.trim())), name, Some(&why)).await
+    set(&because(memory, Some(reason)), name, Some(&by(reason))).await
 }
 
 /// A crash before the commit leaves it as it was.

@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::Args;
 use hyper::StatusCode;
 use serde_json::Value;
 
-use super::output;
+use super::{misuse, output};
 use crate::simulator::endpoint::{Endpoint, Report, Show};
 
 #[derive(Debug, Args)]
@@ -37,11 +37,12 @@ pub(super) struct EndpointArgs {
 }
 
 pub(super) async fn run(args: &EndpointArgs) -> anyhow::Result<ExitCode> {
-    ensure!(
-        args.listen.ip().is_loopback(),
-        "--listen {}: it checks no signature, so that it listens on loopback only",
-        args.listen
-    );
+    if !args.listen.ip().is_loopback() {
+        return Err(misuse(format_args!(
+            "--listen {}: it checks no signature, so that it listens on loopback only",
+            args.listen
+        )));
+    }
     let show: Show = match (output::is_quiet(), args.json) {
         (true, _) => Box::new(|_| {}),
         (_, true) => Box::new(|event| output::print(&format!("{}\n", output::json_text(&event.to_string())))),

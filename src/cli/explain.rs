@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use self::state::State;
 use super::output::{self, instant};
 use super::token::never_heard_of;
-use super::{MISUSED, NOT_WELL, open_memory};
+use super::{NOT_WELL, misuse, open_memory};
 use crate::config::settings::Settings;
 use crate::domain::id::{Namespace, TokenReference};
 use crate::store::asking::KeptQuestion;
@@ -69,8 +69,9 @@ pub(super) async fn run(args: &ExplainArgs, settings: &Settings) -> anyhow::Resu
 
 async fn explain(args: &ExplainArgs, memory: &Memory) -> anyhow::Result<ExitCode> {
     let Some(before) = begin(args) else {
-        output::tell("--after is no cursor of a story: take the one that the page before ended with");
-        return Ok(ExitCode::from(MISUSED));
+        return Err(misuse(
+            "--after is no cursor of a story: take the one that the page before ended with",
+        ));
     };
     let found = memory.called(args.namespace, &args.reference).await?;
     let standing = match &found[..] {

@@ -6,10 +6,9 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use serde::Serialize;
 
-use super::output;
+use super::{misuse, output};
 use crate::config::settings::KeyFile;
 use crate::domain::masked::Secret;
 use crate::keys::{DecryptionKey, Fingerprint, KeyRing};
@@ -64,8 +63,8 @@ impl KeyFiles {
     /// The keys of these files, or else the configured ones.
     pub fn ring(&self, configured: Option<KeyRing>) -> anyhow::Result<KeyRing> {
         if self.keys.is_empty() {
-            return configured
-                .context("no key is configured, give one with --key FILE or a configuration with --config FILE");
+            let how = "no key is configured, give one with --key FILE or a configuration with --config FILE";
+            return configured.ok_or_else(|| misuse(how));
         }
         let file = |path: &PathBuf| KeyFile {
             private_key: path.clone(),

@@ -9,7 +9,7 @@ use csv::StringRecord;
 use serde_json::json;
 
 use super::progress::Progress;
-use super::{MISUSED, NOT_WELL, open_memory, output, rows};
+use super::{NOT_WELL, misuse, open_memory, output, rows};
 use crate::config::settings::Settings;
 use crate::domain::id::TokenReference;
 use crate::store::desk::{Desk as _, Link};
@@ -200,13 +200,7 @@ fn print(links: &[Link], as_json: bool) {
 
 /// A crash before the commit joins nothing.
 async fn add(written: Written, memory: &Memory) -> anyhow::Result<ExitCode> {
-    let link = match written.checked() {
-        Ok(link) => link,
-        Err(unfit) => {
-            output::tell(unfit);
-            return Ok(ExitCode::from(MISUSED));
-        }
-    };
+    let link = written.checked().map_err(misuse)?;
     let new = memory.link(&[link]).await?;
     output::print(if new == 1 { "joined\n" } else { "joined already\n" });
     Ok(ExitCode::SUCCESS)

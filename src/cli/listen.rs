@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 use tokio::time::sleep;
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use self::follow::{Follower, Stream, Trouble};
 use self::forward::{ForwardArgs, Forwarded, Forwarder};
 use self::frames::Told;
-use super::{NOT_WELL, output};
+use super::{NOT_WELL, misuse, output};
 use crate::domain::bearer::Bearer;
 
 const PAUSE_MIN: Duration = Duration::from_millis(250);
@@ -177,14 +177,13 @@ fn bearer(args: &ListenArgs) -> anyhow::Result<Bearer> {
         None => std::env::var("MDES_RECEIVER_TOKEN").unwrap_or_default(),
     };
     let text = zeroize::Zeroizing::new(text);
-    ensure!(
-        !text.trim().is_empty(),
-        "no bearer token: write --token-file FILE or MDES_RECEIVER_TOKEN; `mdes-receiver operators add` makes one"
-    );
-    match Bearer::parse(text.trim()) {
-        Some(bearer) => Ok(bearer),
-        None => bail!("that is no bearer token of ours: they begin with mdr_"),
+    if text.trim().is_empty() {
+        return Err(misuse(
+            "no bearer token: write --token-file FILE or MDES_RECEIVER_TOKEN; `mdes-receiver operators add` makes one",
+        ));
     }
+    let bearer = Bearer::parse(text.trim());
+    bearer.ok_or_else(|| misuse("that is no bearer token of ours: they begin with mdr_"))
 }
 
 /// One line of the event and of the answer to it. A body stands alone on standard output, and its answer beside it.

@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use time::OffsetDateTime;
 
 use super::output::{self, rfc3339, table, time};
-use super::{NOT_WELL, open_memory};
+use super::{NOT_WELL, misuse, open_memory};
 use crate::config::settings::Settings;
 use crate::domain::bearer::Bearer;
 use crate::store::Store;
@@ -79,10 +79,11 @@ pub(super) async fn run(args: &OperatorsArgs, settings: &Settings, now: OffsetDa
 /// A crash after the commit and before the print leaves an operator whose token nobody knows: revoke it.
 async fn add(roster: &dyn Roster, name: &str, role: RoleArg, expires_at: OffsetDateTime) -> anyhow::Result<ExitCode> {
     let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
-    ensure!(
-        (1..=NAME_CHARS_MAX).contains(&name.chars().count()) && name.chars().all(is_plain),
-        "a name has from 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_`, `.` or `@`"
-    );
+    if !(1..=NAME_CHARS_MAX).contains(&name.chars().count()) || !name.chars().all(is_plain) {
+        return Err(misuse(format_args!(
+            "a name has from 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_`, `.` or `@`"
+        )));
+    }
     let mut random = zeroize::Zeroizing::new([0; 32]);
     aws_lc_rs::rand::fill(random.as_mut()).context("the machine has no random bytes")?;
     let bearer = Bearer::of(&random);

@@ -9,7 +9,6 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::deliveries::by;
 use super::output::{self, dash, pairs, rfc3339, table, time};
 use super::progress::Progress;
 use super::{NOT_WELL, because, hand, open_memory};
@@ -70,7 +69,7 @@ enum Command {
         /// Its id.
         id: QuarantineId,
         /// Why, for whoever looks at it next year.
-        #[arg(long, value_name = "TEXT", alias = "because")]
+        #[arg(long, value_name = "TEXT", alias = "because", value_parser = super::deliveries::reason)]
         reason: String,
     },
     /// Read entries again, through the same door by which they came in.
@@ -174,8 +173,7 @@ async fn show(store: &SharedStore, id: QuarantineId, as_json: bool) -> anyhow::R
 }
 
 async fn resolve(memory: &Memory, id: QuarantineId, reason: &str, now: OffsetDateTime) -> anyhow::Result<ExitCode> {
-    by(reason)?;
-    let store = because(memory, Some(reason.trim()));
+    let store = because(memory, Some(reason));
     let resolution = Resolution::SetAside(reason.to_owned());
     if store.resolve(id, &resolution, now).await? {
         output::print(&format!("{id} set aside\n"));

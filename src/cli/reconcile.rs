@@ -11,7 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use time::OffsetDateTime;
 
 use super::output::instant;
-use super::{MISUSED, NOT_WELL, open_memory, output};
+use super::{NOT_WELL, misuse, open_memory, output};
 use crate::clock::new_id;
 use crate::config::settings::Settings;
 use crate::domain::id::{Namespace, ReconcileId};
@@ -131,13 +131,8 @@ async fn begin(begin: &Begin, settings: &Settings, memory: &Memory, now: OffsetD
         dry_run: begin.dry_run,
     };
     let id = ReconcileId(new_id(now));
-    let reconcile = match wanted.by(id, ASKER, &Offered::by(&settings.lifecycle), now) {
-        Ok(reconcile) => reconcile,
-        Err(unfit) => {
-            output::tell(format_args!("mdes-receiver: {} {}", unfit.field, unfit.why));
-            return Ok(ExitCode::from(MISUSED));
-        }
-    };
+    let reconcile = wanted.by(id, ASKER, &Offered::by(&settings.lifecycle), now);
+    let reconcile = reconcile.map_err(|unfit| misuse(format_args!("{} {}", unfit.field, unfit.why)))?;
     memory.begin_reconcile(&reconcile, None).await?;
     if begin.detach {
         match begin.json {

@@ -9,7 +9,7 @@ use clap::Args;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::{inspect, output};
+use super::{inspect, misuse, output};
 use crate::delivery::signature::{self, Key, Signed};
 use crate::domain::masked::Secret;
 
@@ -76,13 +76,15 @@ impl VerifyArgs {
         for (index, secret) in self.secret.iter().enumerate() {
             add(format!("secret {}", index + 1), secret.expose())?;
         }
-        anyhow::ensure!(!keys.1.is_empty(), "no secret to check by; give --secret-file FILE");
-        Ok(keys)
+        match keys.1.is_empty() {
+            true => Err(misuse("no secret to check by; give --secret-file FILE")),
+            false => Ok(keys),
+        }
     }
 
     fn header(&self, name: &str) -> anyhow::Result<&str> {
         let found = self.header.iter().find(|(given, _)| given.eq_ignore_ascii_case(name));
-        let found = found.with_context(|| format!("no {name}; give --header '{name}: …' as it came"))?;
+        let found = found.ok_or_else(|| misuse(format_args!("no {name}; give --header '{name}: …' as it came")))?;
         Ok(&found.1)
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use super::{ASKER, Change, many, wait};
-use crate::cli::{MISUSED, NOT_WELL, because, output};
+use crate::cli::{NOT_WELL, because, misuse, output};
 use crate::clock::{Clock, SystemClock, new_id};
 use crate::config::settings::Settings;
 use crate::domain::command::Action;
@@ -21,16 +21,18 @@ pub(super) async fn run(
 ) -> anyhow::Result<ExitCode> {
     if action == Action::Delete && settings.lifecycle.desk.delete_needs_two {
         // Here nobody is asked for a token, so that one person could be both.
-        output::tell("deletions need another operator's approval here: ask for it with your own token (docs/api.md)");
-        return Ok(ExitCode::from(MISUSED));
+        return Err(misuse(
+            "deletions need another operator's approval here: ask for it with your own token (docs/api.md)",
+        ));
     }
     let offered = Offered::by(&settings.lifecycle);
     let Some(reference) = change.reference.as_deref() else {
         return many::run(action, change, settings, &offered, memory).await;
     };
     if action == Action::Delete && !change.yes {
-        output::tell("a deleted token does not come back: if that is what you want, say --yes");
-        return Ok(ExitCode::from(MISUSED));
+        return Err(misuse(
+            "a deleted token does not come back: if that is what you want, say --yes",
+        ));
     }
     let written = change.how.written(action);
     let kept = match asked(written, reference, &offered, change.idempotency_key.as_deref(), memory).await {
@@ -48,10 +50,7 @@ pub(super) async fn run(
             ));
             return Ok(ExitCode::from(NOT_WELL));
         }
-        Err(Refused::Unfit(unfit)) => {
-            output::tell(unfit);
-            return Ok(ExitCode::from(MISUSED));
-        }
+        Err(Refused::Unfit(unfit)) => return Err(misuse(unfit)),
         Err(Refused::Store(error)) => return Err(error.into()),
     };
     if change.wait {

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::output::{self, rfc3339, table, time};
-use crate::cli::{MISUSED, NOT_WELL};
+use crate::cli::{NOT_WELL, misuse};
 use crate::clock::{Clock, SystemClock};
 use crate::config::settings::Settings;
 use crate::domain::command::{Seen, Service};
@@ -42,10 +42,7 @@ pub(super) struct Status {
 pub(super) async fn run(args: &Status, settings: &Settings, memory: &Memory) -> anyhow::Result<ExitCode> {
     let offered = Offered::by(&settings.lifecycle);
     let unfit = |refused: Refused| match refused {
-        Refused::Unfit(unfit) => {
-            output::tell(unfit);
-            Ok(ExitCode::from(MISUSED))
-        }
+        Refused::Unfit(unfit) => Err(misuse(unfit)),
         Refused::Store(error) => Err(error.into()),
     };
     let meant = || -> Result<_, Refused> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
@@ -25,6 +25,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::frames::{Frames, Told};
+use crate::cli::misuse;
 use crate::cli::output::escaped;
 use crate::domain::bearer::Bearer;
 
@@ -55,23 +56,31 @@ pub(super) struct Follower {
 impl Follower {
     pub(super) fn new(url: &Uri, ca: Option<&Path>, bearer: &Bearer, types: Option<&str>) -> anyhow::Result<Self> {
         let (Some(scheme), Some(authority)) = (url.scheme_str(), url.authority()) else {
-            bail!("--url must be http://HOST:PORT or https://HOST:PORT");
+            return Err(misuse("--url must be http://HOST:PORT or https://HOST:PORT"));
         };
-        ensure!(
-            url.path().len() <= 1 && url.query().is_none(),
-            "--url has no path: the paths are the receiver's"
-        );
+        if url.path().len() > 1 || url.query().is_some() {
+            return Err(misuse("--url has no path: the paths are the receiver's"));
+        }
         let host = authority.host().trim_matches(['[', ']']).to_owned();
         let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-        ensure!(
-            scheme != "http" || is_here,
-            "--url goes over http to {host}, where others could read the token: use https, or a tunnel to localhost"
-        );
+        if scheme == "http" && !is_here {
+            return Err(misuse(format_args!(
+                "--url goes over http to {host}, where others could read the token: use https, or a tunnel to localhost"
+            )));
+        }
         let tls = match (scheme, ca) {
             ("http", None) => None,
             ("https", Some(ca)) => Some((connector(ca)?, ServerName::try_from(host.clone())?)),
-            ("https", None) => bail!("--ca FILE is missing: whose certificates to trust for {host}"),
-            _ => bail!("--url must begin with https:// (with --ca) or http:// (without)"),
+            ("https", None) => {
+                return Err(misuse(format_args!(
+                    "--ca FILE is missing: whose certificates to trust for {host}"
+                )));
+            }
+            _ => {
+                return Err(misuse(
+                    "--url must begin with https:// (with --ca) or http:// (without)",
+                ));
+            }
         };
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", bearer.expose()))?;
         authorization.set_sensitive(true);

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use super::load::LoadArgs;
 use super::services::ServicesArgs;
-use crate::cli::output;
+use crate::cli::{misuse, output};
 use crate::simulator::scenario::{self, Scenario};
 use crate::simulator::seal::{Aes, Fingerprint, Oaep, Sealer, Style};
 use crate::simulator::sender::{Deadlines, Http, Identity, Sender, Target};
@@ -117,13 +117,16 @@ impl Args {
                     }
                     chosen.extend(all);
                 }
-                name => chosen.push(Scenario::named(name).with_context(|| unknown(name))?),
+                name => chosen.push(Scenario::named(name).ok_or_else(|| misuse(unknown(name)))?),
             }
         }
         if self.client_ca.is_none()
             && let Some(scenario) = chosen.iter().find(|scenario| scenario.needs_client_ca())
         {
-            bail!("scenario `{}`: needs --client-ca and --client-ca-key", scenario.name);
+            return Err(misuse(format_args!(
+                "scenario `{}`: needs --client-ca and --client-ca-key",
+                scenario.name
+            )));
         }
         Ok(chosen)
     }

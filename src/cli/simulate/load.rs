@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use time::OffsetDateTime;
 
 use super::show;
-use crate::cli::output;
 use crate::cli::progress::Progress;
+use crate::cli::{misuse, output};
 use crate::simulator::load::{self, Plan, REQUESTS_MAX, Report};
 use crate::simulator::seal::Sealer;
 use crate::simulator::sender::Sender;
@@ -58,10 +58,11 @@ impl LoadArgs {
         let Some(requests) = self.load.map(u64::from).or(by_time) else {
             return Ok(None);
         };
-        ensure!(
-            requests <= REQUESTS_MAX as u64,
-            "--rate times --duration is {requests}: at most {REQUESTS_MAX} are sealed beforehand"
-        );
+        if requests > REQUESTS_MAX as u64 {
+            return Err(misuse(format_args!(
+                "--rate times --duration is {requests}: at most {REQUESTS_MAX} are sealed beforehand"
+            )));
+        }
         Ok(Some(Plan {
             requests: requests as usize,
             connections: self.connections as usize,

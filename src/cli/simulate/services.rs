@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::args::read;
-use crate::cli::output;
+use crate::cli::{misuse, output};
 use crate::simulator::dev_files::{self, Pair};
 use crate::simulator::seal::{Sealer, Style};
 use crate::simulator::sender::{Deadlines, Http, Identity, Sender, Target};
@@ -147,10 +147,10 @@ impl ServicesArgs {
             return Ok(None);
         };
         let (Some(certificate), Some(private_key)) = (&self.client_certificate, &self.client_key) else {
-            bail!("--notify needs --client-certificate and --client-key");
+            return Err(misuse("--notify needs --client-certificate and --client-key"));
         };
         let (Some(roots), Some(sealed_to)) = (&self.server_roots, &self.encryption_certificate) else {
-            bail!("--notify needs --server-roots and --encryption-certificate");
+            return Err(misuse("--notify needs --server-roots and --encryption-certificate"));
         };
         let client = Pair {
             certificate: certificate.clone(),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{called, namespace};
-use crate::cli::{MISUSED, NOT_WELL, because, deliveries, output};
+use crate::cli::{NOT_WELL, because, deliveries, misuse, output};
 use crate::domain::id::{Namespace, TokenReference};
 use crate::store::Memory;
 use crate::store::erasing::{Erased, Erasing as _, Erasure};
@@ -29,7 +29,7 @@ pub(super) struct Erase {
     #[arg(long)]
     all: bool,
     /// Why, for the audit.
-    #[arg(long, required_unless_present = "dry_run")]
+    #[arg(long, value_name = "TEXT", required_unless_present = "dry_run", value_parser = deliveries::reason)]
     reason: Option<String>,
     /// It cannot be undone, and you mean it.
     #[arg(long)]
@@ -45,8 +45,7 @@ pub(super) struct Erase {
 /// Exit code 1 if nothing was erased.
 pub(super) async fn run(args: &Erase, memory: &Memory) -> anyhow::Result<ExitCode> {
     if !args.yes && !args.dry_run {
-        output::tell("it cannot be undone: look with --dry-run, then say --yes");
-        return Ok(ExitCode::from(MISUSED));
+        return Err(misuse("it cannot be undone: look with --dry-run, then say --yes"));
     }
     let Some(found) = called(memory, args.namespace, &args.reference).await? else {
         return Ok(ExitCode::from(NOT_WELL));
@@ -67,10 +66,7 @@ pub(super) async fn run(args: &Erase, memory: &Memory) -> anyhow::Result<ExitCod
         }
         return Ok(ExitCode::from(NOT_WELL));
     }
-    let why = args.reason.as_deref().map(str::trim);
-    if let Some(why) = why {
-        deliveries::by(why)?;
-    }
+    let why = args.reason.as_deref();
     let erasure = Erasure {
         tokens,
         force: args.force,

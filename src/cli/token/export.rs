@@ -33,16 +33,15 @@ pub(super) struct Export {
     #[arg(long, default_value = "mdes", value_parser = namespace)]
     namespace: Namespace,
     /// Why, for the audit.
-    #[arg(long)]
+    #[arg(long, value_name = "TEXT", value_parser = deliveries::reason)]
     reason: String,
 }
 
 pub(super) async fn run(args: &Export, memory: &Memory) -> anyhow::Result<ExitCode> {
-    deliveries::by(&args.reason)?;
     let Some(found) = called(memory, args.namespace, &args.reference).await? else {
         return Ok(ExitCode::from(NOT_WELL));
     };
-    let why = args.reason.trim();
+    let why = args.reason.as_str();
     let deed = Deed::on_tokens("token.export", found.iter().map(|one| &one.token.reference));
     memory.note(&hand(Some(why)), &deed, "exported").await?;
     let memory = because(memory, Some(why));

@@ -58,6 +58,23 @@ fn misuse_is_exit_code_2() {
         &["--setting", "no-equals-sign", "check"],
         &["--config", "/nowhere.toml", "migrate"],
         &["--config", "/nowhere.toml", "serve"],
+        &["deliveries", "retry"],
+        &["deliveries", "skip", "--destination", "orders", "--reason", " "],
+        &["destinations", "pause", "orders", "--reason", ""],
+        &["token", "erase", "DWSPMC-1", "--reason", "x"],
+        &["token", "export", "DWSPMC-1", "--reason", "two\nlines"],
+        &["lifecycle", "delete", "DWSPMC-1"],
+        &["operators", "add", "two words", "--role", "viewer"],
+        &["explain", "DWSPMC-1", "--after", "x"],
+        &["reconcile", "--detach"],
+        &["links", "add", "--token-unique-reference", "", "--tokenex-token", "x"],
+        &["endpoint", "--listen", "0.0.0.0:3000"],
+        &["listen"],
+        &["listen", "--url", "http://example.com", "--token-file", "/dev/null"],
+        &["simulate", "no-such-scenario", "--unsealed"],
+        &["verify", "--body", "/dev/null"],
+        &["completions", "csh"],
+        &["check", "--color", "sometimes"],
     ] {
         assert_eq!(run(args).code, 2, "{args:?}");
     }

@@ -115,13 +115,13 @@ async fn what_is_skipped_is_set_aside_with_who_and_why(database: Database) {
 
     let unnarrowed = ran(&world, &["deliveries", "skip", "--reason", "all of it"]);
     assert!(
-        unnarrowed.code == 1 && unnarrowed.err.contains("say which"),
+        unnarrowed.code == 2 && unnarrowed.err.contains("say which"),
         "{}",
         unnarrowed.err
     );
     for reason in ["", " ", "two\nlines", &"x".repeat(501)] {
         let unsaid = ran(&world, &["deliveries", "skip", "--state", "parked", "--reason", reason]);
-        assert!(unsaid.code == 1 && unsaid.err.contains("--reason"), "{}", unsaid.err);
+        assert!(unsaid.code == 2 && unsaid.err.contains("--reason"), "{}", unsaid.err);
     }
     let skip = [
         "deliveries",
