@@ -19,7 +19,7 @@
 mod caller;
 mod card;
 pub mod dev_files;
-pub mod dice;
+mod dice;
 pub mod endpoint;
 pub mod load;
 mod message;

@@ -3,7 +3,8 @@
 use mdes_receiver::config::settings::ForwardedForm;
 use mdes_receiver::net::forwarded;
 
-/// The first byte chooses the form. A chain that is read is bounded, and none of its certificates is empty.
+/// The first byte chooses the form. A chain that is read is bounded, and no longer than the header; what is in it, the
+/// rules judge, as they do in a handshake.
 pub fn enter(data: &[u8]) {
     let Some((form, value)) = data.split_first() else {
         return;
@@ -14,7 +15,8 @@ pub fn enter(data: &[u8]) {
         _ => ForwardedForm::Nginx,
     };
     if let Some((leaf, above)) = forwarded::chain(form, value) {
-        assert!(!leaf.is_empty() && above.iter().all(|certificate| !certificate.is_empty()));
         assert!(above.len() < 8, "a chain is bounded");
+        let bytes: usize = above.iter().chain([&leaf]).map(|certificate| certificate.len()).sum();
+        assert!(bytes < value.len(), "DER is shorter than its PEM");
     }
 }

@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use mdes_receiver::simulator::dice::Dice;
+use crate::support::Dice;
 
 const SPELL: Duration = Duration::from_secs(5);
 const BYTES_MAX: usize = 64 * 1024;

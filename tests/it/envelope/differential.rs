@@ -6,10 +6,10 @@ use std::fs::File;
 use std::process::{Command, Stdio};
 
 use mdes_receiver::mdes;
-use mdes_receiver::simulator::dice::Dice;
 use serde_json::Value;
 
 use super::{RULES, body, fixture};
+use crate::support::Dice;
 
 const ENVELOPES: usize = 2_000;
 const HEX_FIELDS: [&str; 3] = ["encryptedKey", "encryptedData", "iv"];
@@ -72,7 +72,7 @@ fn change(envelope: &mut Value, other: &Value, dice: &mut Dice) {
         3 => turn(envelope, "iv", dice),
         4 => cut(envelope, field, dice),
         5 => envelope[field] = text(envelope, field).to_uppercase().into(),
-        _ => envelope["publicKeyFingerprint"] = dice.hex32().into(),
+        _ => envelope["publicKeyFingerprint"] = format!("{:016x}", dice.below(u64::MAX)).into(),
     }
 }
 
