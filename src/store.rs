@@ -59,6 +59,7 @@ mod sqlite;
 mod standing;
 mod story;
 mod tokens;
+mod trust;
 mod turns;
 mod values;
 pub mod written;
@@ -76,6 +77,7 @@ pub use roster::{Roster, SharedRoster};
 pub use sealed::{Bodies, SharedBodies};
 pub use search::{Search, SharedSearch};
 pub use searching::searches;
+pub use trust::unproven;
 
 /// What is asked of the memory. Every verb has a deadline of its own and ends in one of [`Error`]'s kinds.
 #[async_trait]

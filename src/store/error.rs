@@ -2,10 +2,13 @@
 //!
 //! Only codes and the names of tables and constraints are passed on: a database's own text may hold what was stored.
 
+use std::io::ErrorKind;
+
 use sqlx::error::DatabaseError;
 use sqlx::sqlite::SqliteError;
 
 use super::Error;
+use super::trust::PROVE;
 
 /// What to do where the tables are not there.
 pub(super) const MIGRATE: &str = "the store has no tables of ours, or older ones: run `mdes-receiver migrate`";
@@ -15,6 +18,8 @@ impl From<sqlx::Error> for Error {
         match error {
             sqlx::Error::Database(error) if error.try_downcast_ref::<SqliteError>().is_some() => sqlite(&*error),
             sqlx::Error::Database(error) => postgres(&*error),
+            // So says rustls of a certificate that it does not take.
+            sqlx::Error::Io(error) if error.kind() == ErrorKind::InvalidData => Error::Unavailable(PROVE.to_owned()),
             sqlx::Error::Io(error) => Error::Unavailable(format!("connection: {}", error.kind())),
             sqlx::Error::Encode(_) => Error::Data("a value cannot be written down".to_owned()),
             sqlx::Error::ColumnDecode { index, .. } => Error::Corrupt(format!("column {index}")),
@@ -28,7 +33,7 @@ impl From<sqlx::Error> for Error {
 /// Whatever else the driver can say, in words that hold no content.
 fn connection_trouble(error: &sqlx::Error) -> &'static str {
     match error {
-        sqlx::Error::Tls(_) => "TLS to the database failed",
+        sqlx::Error::Tls(_) => PROVE,
         sqlx::Error::Protocol(_) => "the database spoke out of turn",
         sqlx::Error::WorkerCrashed => "the driver's thread ended",
         sqlx::Error::Configuration(_) => "the database's address cannot be used",

@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
-use super::Error;
+use super::{Error, trust};
 use crate::domain::masked::Secret;
 
 /// Asked once of each new connection. The timeouts end what a dead client left behind; the planner
@@ -141,6 +141,7 @@ fn options(url: &Secret) -> Result<PgConnectOptions, Error> {
         .expose()
         .parse()
         .map_err(|_| Error::Unavailable("key `store.url`: not a URL like postgres://user@host/database".to_owned()))?;
+    let options = trust::trusting(url, options);
     Ok(match options.get_application_name() {
         Some(_) => options,
         None => options.application_name("mdes-receiver"),

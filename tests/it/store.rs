@@ -22,3 +22,4 @@ pub mod scene;
 mod schema;
 mod shape;
 mod trouble;
+mod trust;

@@ -23,6 +23,7 @@ macro_rules! promises {
     };
 }
 
+pub mod cluster;
 mod dice;
 mod lines;
 mod rest;

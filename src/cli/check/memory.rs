@@ -17,6 +17,16 @@ pub(super) async fn examine(settings: &Store, findings: &mut Findings) {
         findings.warn("store.url", format!("{file}: is not there yet"), hint);
         return;
     }
+    for host in settings.urls.iter().filter_map(store::unproven) {
+        let text = format!(
+            "{host} need not prove that it is the database: who stands between may read and change what is kept"
+        );
+        findings.warn(
+            "store.url",
+            text,
+            "leave `sslmode` out of it, and name the server's authority: `?sslrootcert=FILE`",
+        );
+    }
     match tokio::time::timeout(OPEN_WITHIN, ask(settings)).await {
         Ok(Ok(0)) => findings.ok(
             "store.url",
