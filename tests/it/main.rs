@@ -34,6 +34,7 @@ mod store;
 mod tokenex;
 mod tokenex_callbacks;
 mod traces;
+mod transcripts;
 mod walk;
 mod watch;
 mod world;
