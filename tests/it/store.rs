@@ -2,7 +2,7 @@
 
 mod answers;
 pub mod asking;
-mod commands;
+pub mod commands;
 mod deliveries;
 mod erased;
 mod events;

@@ -20,6 +20,7 @@ promises!(
     what_needs_a_key_is_counted,
     a_needed_body_is_opened_by_the_newest_key_alone_once_it_is_resealed,
     what_is_open_in_quarantine_is_read_as_before,
+    what_is_in_quarantine_is_moved_before_any_notification,
     a_sealed_body_in_one_that_we_sealed_is_moved_as_well,
     a_dry_run_moves_nothing_and_a_second_run_finds_nothing,
     all_notifications_are_moved_if_that_is_asked,
@@ -215,6 +216,20 @@ async fn what_is_open_in_quarantine_is_read_as_before(database: Database) {
         serde_json::from_slice::<Value>(&opened.bytes).expect("JSON"),
         json!({ "tokens": 1 })
     );
+}
+
+/// What is read again meanwhile becomes a notification, under the key that it came under: it is not passed over.
+async fn what_is_in_quarantine_is_moved_before_any_notification(database: Database) {
+    let scene = Scene::new(&database).await;
+    scene.numbered().await;
+    let body = came(&json!({ "tokens": 1 }), OLD).to_string().into_bytes();
+    let length = body.len();
+    scene.quarantined(body, SealedBy::Sender, length).await;
+    let mut moved = Vec::new();
+    let mut told = |done: &Resealed| moved.push((done.quarantine, done.notifications));
+    let done = scene.resealer(BOTH).reseal(false, false, &mut told).await;
+    done.expect("the store answers");
+    assert_eq!(moved.first(), Some(&(1, 1)), "{moved:?}");
 }
 
 async fn a_sealed_body_in_one_that_we_sealed_is_moved_as_well(database: Database) {

@@ -1,21 +1,27 @@
 //! Looks of one replica and of several, with a clock that is moved by hand.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mdes_receiver::domain::alarm::{Alarm, Alert, State};
+use mdes_receiver::domain::command::{Action, Service, Stage};
 use mdes_receiver::domain::delivery::Outcome;
 use mdes_receiver::domain::event::Subscription;
 use mdes_receiver::domain::missed::Missed;
 use mdes_receiver::service::watch::{Holds, Watch};
 use mdes_receiver::store::asking::{Cause, NewReconcile, SettledQuestion};
+use mdes_receiver::store::desk::{Approved, NewCommand};
 use mdes_receiver::store::outbox::{Settlement, Start, Turn, Turned};
-use mdes_receiver::store::{Alarms as _, Asking as _, NewQuarantine, Outbox as _, Resolution, SealedBy, Store as _};
+use mdes_receiver::store::{
+    Alarms as _, Asking as _, Desk as _, NewQuarantine, Outbox as _, Resolution, SealedBy, Store as _,
+};
 use mdes_receiver::telemetry::Metrics;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use super::{go_on, look, standing, start, told};
 use crate::store::asking::scene::*;
+use crate::store::commands::scene::{at_stage, suspend, wanted};
 use crate::support::Database;
 
 promises!(
@@ -25,6 +31,8 @@ promises!(
     a_deactivated_token_that_is_spoken_of_is_an_alarm_for_a_week,
     a_certificate_is_an_alarm_until_it_is_renewed,
     a_key_is_an_alarm_until_it_is_certified_anew,
+    a_command_that_waits_for_approval_is_an_alarm_until_it_has_it,
+    a_command_without_its_proof_is_an_alarm_until_there_is_one,
     a_paused_destination_is_an_alarm_until_it_is_resumed,
     a_destination_that_is_not_told_is_an_alarm_until_it_is,
     what_others_report_is_an_alarm_until_they_withdraw_it,
@@ -214,6 +222,36 @@ async fn a_key_is_an_alarm_until_it_is_certified_anew(database: Database) {
     replica.raises(Alert::KeyExpires, "decrypt.pem").await;
     replica.watch.dates().are(of(replica.holds(365)));
     replica.clears(Alert::KeyExpires, "decrypt.pem").await;
+}
+
+async fn a_command_that_waits_for_approval_is_an_alarm_until_it_has_it(database: Database) {
+    let replica = Replica::over(database).await;
+    let memory = &replica.scene.memory;
+    let deletion = NewCommand {
+        approve_within: Some(Duration::from_hours(24)),
+        ..wanted(Action::Delete, "A")
+    };
+    memory.order(&deletion).await.expect("the store answers");
+    replica.raises(Alert::CommandWaits, "").await;
+    let approved = memory.approve(deletion.id, "ben").await.expect("the store answers");
+    assert_eq!(approved, Approved::Now);
+    replica.clears(Alert::CommandWaits, "").await;
+}
+
+async fn a_command_without_its_proof_is_an_alarm_until_there_is_one(database: Database) {
+    let replica = Replica::over(database).await;
+    let memory = &replica.scene.memory;
+    memory.order(&suspend("A")).await.expect("the store answers");
+    let claims = memory.claim(Service::Mdes, Duration::from_hours(1), 1).await;
+    let claimed = claims.expect("the store answers").claimed.remove(0);
+    for (stage, raises) in [(Stage::Overdue, true), (Stage::Confirmed, false)] {
+        let there = memory.progress(&at_stage(&claimed, stage)).await;
+        assert!(there.expect("the store answers"), "{stage:?}");
+        match raises {
+            true => replica.raises(Alert::CommandOverdue, "").await,
+            false => replica.clears(Alert::CommandOverdue, "").await,
+        }
+    }
 }
 
 async fn a_paused_destination_is_an_alarm_until_it_is_resumed(database: Database) {
