@@ -18,6 +18,7 @@ mod repeats;
 mod replicas;
 mod resealed;
 mod retention;
+mod roles;
 pub mod scene;
 mod schema;
 mod shape;

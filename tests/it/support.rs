@@ -84,6 +84,14 @@ impl Database {
         Database::create(&mut server, &format!(" template {template}")).await
     }
 
+    /// One that somebody else made, and lets go.
+    pub fn at(url: &str) -> Self {
+        Database {
+            settings: settings(&[url]),
+            _folder: None,
+        }
+    }
+
     /// A Postgres database with nothing in it.
     pub async fn bare_postgres() -> Self {
         let mut server = PgConnection::connect(&server_url())

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{configured, path, ran, text, yaml};
 
-const STORE: &str = "postgres://receiver:receiver@postgres/receiver";
+const STORE: &str = "postgres://receiver:receiver@postgres/receiver?sslmode=disable";
 
 #[test]
 fn what_it_mounts_is_in_the_repository() {
