@@ -176,8 +176,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             serve::run(load(&cli)?, file, move || Ok(load(&cli)?.keys)).await
         }
         Command::Dev(args) => {
-            let (beside, mut flags) = args.settings(now).await?;
-            flags.extend(cli.settings.clone());
+            let (beside, flags) = args.settings(&cli.settings, now).await?;
             dev::run(args, beside, load_with(&cli, &flags)?).await
         }
         Command::Simulate(args) => simulate::run(args, now).await,

@@ -55,9 +55,13 @@ pub struct Beside {
 }
 
 impl DevArgs {
-    /// Makes the files, plays the token services (unless `--once`), and says what the configuration must be:
-    /// `--setting`s of the caller's go over these.
-    pub async fn settings(&self, now: OffsetDateTime) -> anyhow::Result<(Beside, Vec<(String, String)>)> {
+    /// Makes the files, plays the token services (unless `--once`), and says what the configuration must be: what is
+    /// `given` by `--setting` goes over it.
+    pub async fn settings(
+        &self,
+        given: &[(String, String)],
+        now: OffsetDateTime,
+    ) -> anyhow::Result<(Beside, Vec<(String, String)>)> {
         let mut files = dev_files::ensure(&self.certificates, now)?;
         let key = format!(
             "[{{ private_key = {:?}, certificate = {:?} }}]",
@@ -74,6 +78,7 @@ impl DevArgs {
             ("log.filter", "warn".to_owned()),
         ];
         let mut settings = settings.map(|(key, value)| (key.to_owned(), value)).to_vec();
+        settings.extend(probe(&files, given)?);
         let services = match self.once {
             true => None,
             false => {
@@ -86,8 +91,28 @@ impl DevArgs {
                 Some(services)
             }
         };
+        settings.extend(given.iter().cloned());
         Ok((Beside { files, services }, settings))
     }
+}
+
+/// Our own probe, by a certificate of its own. Where the door stands elsewhere than usual, nobody but the caller knows
+/// how to reach it.
+fn probe(files: &DevFiles, given: &[(String, String)]) -> anyhow::Result<Vec<(String, String)>> {
+    let mut settings = vec![
+        ("callback.probe.roots", path(&files.probe_ca.certificate)?),
+        ("callback.probe.names", dev_files::PROBE.to_owned()),
+        ("probe.client_certificate", path(&files.probe.certificate)?),
+        ("probe.client_key", path(&files.probe.private_key)?),
+        ("probe.roots", path(&files.ca.certificate)?),
+        ("probe.every", "5s".to_owned()),
+        ("probe.allow_networks", "[\"127.0.0.0/8\", \"::1/128\"]".to_owned()),
+    ];
+    if !given.iter().any(|(key, _)| key == "callback.listen") {
+        settings.push(("probe.url", "https://localhost:8443".to_owned()));
+    }
+    let settings = settings.into_iter().map(|(key, value)| (key.to_owned(), value));
+    Ok(settings.collect())
 }
 
 fn path(path: &Path) -> anyhow::Result<String> {

@@ -21,6 +21,8 @@ use crate::domain::alarm::{Alarm, Alert};
 use crate::net::egress::{Class, Client, Error, Limits, Request, Target};
 use crate::telemetry::{Metrics, Reports};
 
+/// That a receiver which has just started is not ready yet is no news.
+const FIRST_AFTER: Duration = Duration::from_secs(1);
 const NAME: HeaderValue = HeaderValue::from_static(concat!("mdes-receiver/", env!("CARGO_PKG_VERSION")));
 /// The answer has none; of a stranger's, no more than it takes to be polite.
 const ANSWER_BYTES_MAX: usize = 4 * 1024;
@@ -116,6 +118,7 @@ impl Prober {
 
     async fn run(self: Arc<Self>, stop: CancellationToken) {
         let probing = async {
+            tokio::time::sleep(FIRST_AFTER).await;
             loop {
                 self.tell(self.probe().await);
                 tokio::time::sleep(self.every).await;

@@ -18,6 +18,8 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use super::caller::MASTERCARD;
 use super::pki::{self, Authority, Issued, Leaf, Validity};
 
+/// The name in the probe's certificate: no caller's.
+pub const PROBE: &str = "probe.dev.localhost";
 const DECRYPTION_KEY_BITS: usize = 2048;
 const AUTHORITY_VALID: Duration = Duration::days(3650);
 const LEAF_VALID: Duration = Duration::days(365);
@@ -36,6 +38,10 @@ pub struct DevFiles {
     pub client_ca: Pair,
     /// The client that plays Mastercard.
     pub client: Pair,
+    /// The CA of our own probe's certificate, which vouches for no caller.
+    pub probe_ca: Pair,
+    /// Our own probe.
+    pub probe: Pair,
     /// The key that opens sealed bodies.
     pub decryption: Pair,
     /// The files that were made or made again by this call, by name.
@@ -72,6 +78,8 @@ pub fn ensure(folder: &Path, now: OffsetDateTime) -> Result<DevFiles, DevFilesEr
         server: pair("server"),
         client_ca: pair("mastercard-client-ca"),
         client: pair("mastercard-client"),
+        probe_ca: pair("probe-ca"),
+        probe: pair("probe"),
         decryption: pair("decrypt"),
         made: Vec::new(),
     };
@@ -85,6 +93,10 @@ pub fn ensure(folder: &Path, now: OffsetDateTime) -> Result<DevFiles, DevFilesEr
     files
         .client
         .leaf(&client_ca, &Leaf::client(MASTERCARD, leaf_valid), now, &mut made)?;
+    let probe_ca = files.probe_ca.authority("mdes-receiver dev probe CA", now, &mut made)?;
+    files
+        .probe
+        .leaf(&probe_ca, &Leaf::client(PROBE, leaf_valid), now, &mut made)?;
     if !files.decryption.holds(None, now)? {
         let issued = pki::decryption_key(DECRYPTION_KEY_BITS, "mdes-receiver dev decryption key");
         files.decryption.write_issued(&issued, &mut made)?;

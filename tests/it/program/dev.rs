@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::process::{Process, text};
+use super::process::{Process, get, text};
+use crate::world::eventually;
 
 /// Any ports, since those of the README may be taken while tests run.
 const PORTS: [&str; 4] = [
@@ -82,6 +83,37 @@ async fn its_curl_line_is_one_that_works_and_ctrl_c_ends_it() {
     dev.signal("INT");
     let ended = dev.ended().await;
     assert_eq!(ended.code(), Some(0), "{}", dev.output());
+}
+
+#[tokio::test]
+async fn it_calls_itself_by_a_certificate_that_is_no_caller_s() {
+    let folder = empty_folder();
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+    let port = free.expect("a free port").port();
+    let listen = format!("callback.listen=127.0.0.1:{port}");
+    let url = format!("probe.url=https://127.0.0.1:{port}");
+    let mut args = vec![
+        "dev",
+        "--services",
+        "127.0.0.1:0",
+        "--setting",
+        "admin.listen=127.0.0.1:0",
+    ];
+    args.extend(["--setting", &listen, "--setting", &url]);
+    let mut dev = Process::start(folder.path(), &args);
+    let admin = |line: &str| {
+        let address = line.strip_prefix("admin   http://")?.strip_suffix("/readyz")?;
+        address.parse().ok()
+    };
+    let admin = dev.printed("the admin listener", admin).await;
+    eventually("the door answers our own probe", || async {
+        let metrics = get(admin, "/metrics").await;
+        metrics.contains("mdes_receiver_probes_total{outcome=\"reached\"}")
+            && metrics.contains("mdes_receiver_probes_answered_total{outcome=\"answered\"}")
+    })
+    .await;
+    dev.signal("INT");
+    dev.ended().await;
 }
 
 /// What `dev --once` did.

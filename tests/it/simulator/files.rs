@@ -12,7 +12,7 @@ use time::{Duration, OffsetDateTime};
 
 const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
-const ALL: [&str; 10] = [
+const ALL: [&str; 14] = [
     "ca.key",
     "ca.pem",
     "decrypt.key",
@@ -21,6 +21,10 @@ const ALL: [&str; 10] = [
     "mastercard-client-ca.pem",
     "mastercard-client.key",
     "mastercard-client.pem",
+    "probe-ca.key",
+    "probe-ca.pem",
+    "probe.key",
+    "probe.pem",
     "server.key",
     "server.pem",
 ];
@@ -95,6 +99,8 @@ fn what_expired_is_made_again_and_what_did_not_stays() {
     let leaves = [
         "mastercard-client.key",
         "mastercard-client.pem",
+        "probe.key",
+        "probe.pem",
         "server.key",
         "server.pem",
     ];
