@@ -117,7 +117,7 @@ impl Service {
         let services = Services::load(&settings.lifecycle, &clock)?;
         let readiness = Readiness::new(store.clone(), there.clone(), stop.clone());
         let callback = callback_router(&settings, &inbox, &clock, &metrics, &misses, &readiness);
-        let watch = Watch::new(settings.watch, &memory, &clock, &metrics);
+        let watch = watch_over(&settings, &memory, &clock, &metrics);
         let house = Assembled::of(&inbox, &keys, &watch, &settings);
         let admin = admin_router(house, &services, &memory, &clock, &metrics, readiness, &stop);
         let mut doors = vec![
@@ -304,6 +304,11 @@ fn listeners(
     let door = door.with_misses(misses.clone());
     let admin = bind("admin.listen", settings.admin.listen, few)?;
     Ok((door, admin.with_streams(ADMIN_STREAMS_MAX)))
+}
+
+fn watch_over(settings: &Settings, memory: &Arc<Memory>, clock: &Arc<dyn Clock>, metrics: &Metrics) -> Arc<Watch> {
+    let destinations = settings.destinations.iter().map(|one| one.name.clone());
+    Watch::new(settings.watch, destinations, memory, clock, metrics)
 }
 
 fn callback_router(

@@ -104,6 +104,7 @@ struct Inner {
     deliveries_parked: Family<To, Gauge>,
     delivery_oldest: Family<To, Gauge>,
     destination_paused: Family<To, Gauge>,
+    destination_left: Family<To, Gauge>,
     breaker: Family<To, Gauge>,
     commands: Family<Commanded, Counter>,
     questions: Family<Outcome, Counter>,
@@ -163,6 +164,7 @@ impl Metrics {
             deliveries_parked: Family::default(),
             delivery_oldest: Family::default(),
             destination_paused: Family::default(),
+            destination_left: Family::default(),
             breaker: Family::default(),
             commands: Family::default(),
             questions: Family::default(),
@@ -308,6 +310,25 @@ impl Metrics {
             .destination_paused
             .get_or_create(&to)
             .set(standing.is_paused.into());
+        self.0
+            .destination_left
+            .get_or_create(&to)
+            .set(standing.left.cast_signed());
+    }
+
+    /// A destination was let go of: nothing is said of it any more.
+    pub fn forgotten(&self, destination: &str) {
+        let (to, inner) = (to(destination), &self.0);
+        for family in [
+            &inner.deliveries_open,
+            &inner.deliveries_parked,
+            &inner.delivery_oldest,
+            &inner.destination_paused,
+            &inner.destination_left,
+            &inner.breaker,
+        ] {
+            family.remove(&to);
+        }
     }
 
     /// A command came to its end, or is `overdue`.
@@ -384,6 +405,8 @@ pub struct Backlog {
     pub oldest_secs: i64,
     /// Nothing is sent to it.
     pub is_paused: bool,
+    /// Events that wait for it although it is in no configuration any more.
+    pub left: u64,
 }
 
 fn to(destination: &str) -> To {
@@ -445,6 +468,8 @@ impl Inner {
         r.register("delivery_oldest_seconds", text, self.delivery_oldest.clone());
         let text = "1 if nothing is sent to the destination until someone resumes it";
         r.register("destination_paused", text, self.destination_paused.clone());
+        let text = "Events that wait for the destination although it is not in the configuration any more";
+        r.register("destination_left", text, self.destination_left.clone());
         let text = "A destination's breaker: 0 closed, 1 half open, 2 open";
         r.register("destination_breaker", text, self.breaker.clone());
         let text = "Commands by action, service and end: confirmed, refused, contradicted, or overdue on the way there";

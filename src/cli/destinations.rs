@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::deliveries::{self, by};
 use super::output::{self, dash, rfc3339, table, time};
-use super::{NOT_WELL, because, open_memory};
+use super::{NOT_WELL, because, misuse, open_memory};
 use crate::config;
 use crate::config::settings::Settings;
 use crate::store::outbox::{KeptDestination, Outbox};
@@ -24,6 +24,7 @@ Examples:
   mdes-receiver destinations test orders                                       # does it take what we send
   mdes-receiver destinations list
   mdes-receiver destinations pause orders --reason \"they deploy until 15:00\"    # its events go on accruing
+  mdes-receiver destinations forget old-shop --yes --reason \"they closed\"        # it left the configuration
   mdes-receiver destinations resume orders                                     # they go out, in order")]
 pub(super) struct DestinationsArgs {
     #[command(subcommand)]
@@ -53,6 +54,17 @@ enum Command {
         #[arg(long, value_name = "TEXT", alias = "because", value_parser = deliveries::reason)]
         reason: String,
     },
+    /// Let go of what one holds that left the configuration: it is never told of what it was not told by now.
+    Forget {
+        /// Its name, as the configuration called it.
+        name: String,
+        /// Why, for the audit.
+        #[arg(long, value_name = "TEXT", value_parser = deliveries::reason)]
+        reason: String,
+        /// It cannot be undone, and you mean it.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Send to it again.
     Resume {
         /// Its name in the configuration.
@@ -73,6 +85,7 @@ pub(super) async fn run(
     let memory = open_memory(&settings).await?;
     let done = match &args.command {
         Command::Pause { name, reason } => pause(&memory, name, reason).await,
+        Command::Forget { name, reason, yes } => forget(&memory, &settings, name, reason, *yes).await,
         Command::Resume { name } => set(&memory, name, None).await,
         Command::List { json: true } => list(&memory, &settings, true).await,
         _ => list(&memory, &settings, false).await,
@@ -139,14 +152,43 @@ async fn pause(memory: &Memory, name: &str, reason: &str) -> anyhow::Result<Exit
     set(&because(memory, Some(reason)), name, Some(&by(reason))).await
 }
 
+/// Page by page: a crash leaves some set aside and the others open; the same call again does the rest.
+async fn forget(memory: &Memory, settings: &Settings, name: &str, reason: &str, yes: bool) -> anyhow::Result<ExitCode> {
+    if settings.destinations.iter().any(|one| one.name == name) {
+        return Err(misuse(format_args!(
+            "{name} is in the configuration: take it out there first, then restart the receivers"
+        )));
+    }
+    let kept = memory.destinations().await?;
+    let Some(one) = kept.iter().find(|one| one.name == name) else {
+        return Ok(never_met(name));
+    };
+    if !yes {
+        let waiting = one.open + one.behind;
+        return Err(misuse(format_args!(
+            "{waiting} events wait for {name}, and it is never told of them then: if you mean it, say --yes"
+        )));
+    }
+    let forgotten = because(memory, Some(reason)).forget(name, &by(reason)).await?;
+    let set_aside = forgotten.unwrap_or_default();
+    output::print(&format!(
+        "{name} is forgotten; {set_aside} deliveries to it were set aside\n"
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn never_met(name: &str) -> ExitCode {
+    let name = output::escaped(name);
+    output::tell(format_args!(
+        "no destination {name} was ever met: `mdes-receiver destinations list` shows those that were"
+    ));
+    ExitCode::from(NOT_WELL)
+}
+
 /// A crash before the commit leaves it as it was.
 async fn set(memory: &Memory, name: &str, why: Option<&str>) -> anyhow::Result<ExitCode> {
     if !memory.destinations().await?.iter().any(|one| one.name == name) {
-        let name = output::escaped(name);
-        output::tell(format_args!(
-            "no destination {name} was ever met: `mdes-receiver destinations list` shows those that were"
-        ));
-        return Ok(ExitCode::from(NOT_WELL));
+        return Ok(never_met(name));
     }
     let changed = memory.pause(name, why).await?;
     let state = if why.is_some() { "paused" } else { "not paused" };

@@ -145,6 +145,8 @@ alerts! {
     DeliveriesParked = "MdesDeliveriesParked" of Destination,
     /// Nothing is sent to a destination.
     DestinationPaused = "MdesDestinationPaused" of Destination,
+    /// Events wait for a destination that left the configuration.
+    DestinationLeft = "MdesDestinationLeft" of Destination,
     /// No notification for longer than usual, or none ever.
     Silent = "MdesSilent" of Silence,
     /// Our own call through the public name does not come in.
@@ -186,6 +188,9 @@ impl Alert {
             Alert::DeliveriesParked => "retry them or skip them; later ones of the same tokens wait behind them",
             Alert::DestinationPaused => {
                 "nothing is sent to it until it is resumed: `mdes-receiver destinations resume NAME`"
+            }
+            Alert::DestinationLeft => {
+                "put it back into the configuration, or let go of what it holds: `mdes-receiver destinations forget NAME`"
             }
             Alert::Silent => "find out whether it is quiet or broken: try the way in from outside",
             Alert::ProbeFails => "the name, the balancer, the firewall, our certificate: try the way in from outside",

@@ -5,6 +5,7 @@
 //! as they were: the next look of any replica goes on with them. What was heard since the last look is said by the next
 //! notification.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +35,10 @@ const RECONCILES_MAX: u32 = 100;
 pub struct Watch {
     memory: Arc<Memory>,
     settings: settings::Watch,
+    /// The destinations of the configuration.
+    configured: BTreeSet<String>,
+    /// Those that were there at the last look.
+    met: Mutex<BTreeSet<String>>,
     reports: Reports,
     dates: Dates,
     began: Mutex<Option<OffsetDateTime>>,
@@ -74,6 +79,7 @@ impl Watch {
     /// For one start of one replica.
     pub fn new(
         settings: settings::Watch,
+        destinations: impl IntoIterator<Item = String>,
         memory: &Arc<Memory>,
         clock: &Arc<dyn Clock>,
         metrics: &Metrics,
@@ -81,6 +87,8 @@ impl Watch {
         Arc::new(Watch {
             memory: memory.clone(),
             settings,
+            configured: destinations.into_iter().collect(),
+            met: Mutex::default(),
             reports: Reports::default(),
             dates: Dates::default(),
             began: Mutex::default(),
@@ -168,22 +176,40 @@ impl Watch {
         let open = self.memory.quarantine_open().await?;
         self.metrics.quarantine_open(open);
         let mut seen: Vec<Alarm> = rules::quarantine(open).into_iter().collect();
-        for one in self.memory.destinations().await? {
-            let oldest = one.oldest_open.map_or(time::Duration::ZERO, |since| now - since);
-            tell_backlog(&one, oldest, &self.metrics);
-            seen.extend(rules::destination(&rules::Backlog {
-                name: &one.name,
-                paused: one.paused.as_ref().map(|(_, why)| why.as_str()),
-                parked: one.parked,
-                oldest: Duration::try_from(oldest).unwrap_or_default(),
-            }));
-        }
+        seen.extend(self.destinations(now).await?);
         let counts = self.memory.counts().await?;
         seen.extend(rules::anomalies(counts.woken, counts.given_up));
         seen.extend(rules::commands(counts.waiting, counts.overdue));
         seen.extend(self.gaps(now).await?);
         seen.extend(self.silence(now).await?);
         Ok(seen)
+    }
+
+    async fn destinations(&self, now: OffsetDateTime) -> Result<Vec<Alarm>, Error> {
+        let kept = self.memory.destinations().await?;
+        let mut alarms = Vec::new();
+        for one in &kept {
+            let oldest = one.oldest_open.map_or(time::Duration::ZERO, |since| now - since);
+            let left = match self.configured.contains(&one.name) {
+                true => 0,
+                false => one.open + one.behind,
+            };
+            tell_backlog(one, oldest, left, &self.metrics);
+            alarms.extend(rules::destination(&rules::Backlog {
+                name: &one.name,
+                paused: one.paused.as_ref().map(|(_, why)| why.as_str()),
+                parked: one.parked,
+                oldest: Duration::try_from(oldest).unwrap_or_default(),
+                left,
+            }));
+        }
+        let there: BTreeSet<String> = kept.into_iter().map(|one| one.name).collect();
+        let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        for name in met.difference(&there) {
+            self.metrics.forgotten(name);
+        }
+        *met = there;
+        Ok(alarms)
     }
 
     async fn gaps(&self, now: OffsetDateTime) -> Result<Vec<Alarm>, Error> {
@@ -228,12 +254,13 @@ fn follows(reconcile: &KeptReconcile, gap: &KeptGap) -> bool {
     !reconcile.dry_run && reconcile.created_at >= gap.until
 }
 
-fn tell_backlog(one: &KeptDestination, oldest: time::Duration, metrics: &Metrics) {
+fn tell_backlog(one: &KeptDestination, oldest: time::Duration, left: u64, metrics: &Metrics) {
     let backlog = Backlog {
         open: one.open + one.behind,
         parked: one.parked,
         oldest_secs: oldest.whole_seconds(),
         is_paused: one.paused.is_some(),
+        left,
     };
     metrics.destination(&one.name, &backlog);
 }

@@ -22,7 +22,7 @@ mod snapshot;
 mod turn;
 
 pub(super) use acts::Act;
-pub(super) use destinations::{destinations, enrol, pause};
+pub(super) use destinations::{destinations, enrol, forget, pause};
 pub(super) use filter::page;
 pub(super) use meant::scope;
 pub(super) use replay::{pages, replay, replayable};

@@ -117,6 +117,9 @@ pub struct Memory {
     hand: Option<Arc<Hand>>,
 }
 
+/// Until a destination that is let go of has nothing open.
+const FORGET_TRIES_MAX: u32 = 10;
+
 impl Memory {
     /// For receiving.
     async fn take_in<T>(&self, verb: impl AsyncFnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
@@ -168,6 +171,24 @@ impl Memory {
         let count = pages.await?;
         self.note(hand, &deed, &format!("done: {count}")).await?;
         Ok(count)
+    }
+
+    /// Who tells it meanwhile makes new ones: they are set aside as well, for as long as that is worth it.
+    async fn forgotten(&self, destination: &str, by: &str) -> Result<u64, Error> {
+        let which = DeliveryFilter {
+            destination: Some(destination.to_owned()),
+            ..DeliveryFilter::default()
+        };
+        let mut count = 0;
+        for _ in 0..FORGET_TRIES_MAX {
+            count += self.act(Act::Skip(by), &which, false).await?;
+            let forget = async |session: &mut Session| deliveries::forget(session, destination).await;
+            if self.rung(forget).await? {
+                return Ok(count);
+            }
+        }
+        let why = format!("`{destination}` is told all the while: which receiver has it in its configuration?");
+        Err(Error::Conflict(why))
     }
 
     /// What a person does to open deliveries, a page at a time.
@@ -448,6 +469,16 @@ impl Outbox for Memory {
             .await;
         self.bell.ring();
         changed
+    }
+
+    async fn forget(&self, destination: &str, by: &str) -> Result<Option<u64>, Error> {
+        if !self.destinations().await?.iter().any(|one| one.name == destination) {
+            return Ok(None);
+        }
+        let deed = Deed::on("destination.forget", destination);
+        let by = &without_written_numbers(by, false);
+        let count = self.acted_by_pages(deed, false, self.forgotten(destination, by));
+        count.await.map(Some)
     }
 
     async fn turn(&self, turn: &Turn<'_>) -> Result<Turned, Error> {

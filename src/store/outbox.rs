@@ -53,6 +53,12 @@ pub trait Outbox: Send + Sync {
     /// Stops sending to a destination, or (`None`) goes on with it. Says whether that was a change.
     async fn pause(&self, destination: &str, why: Option<&str>) -> Result<bool, Error>;
 
+    /// Lets go of a destination: sets aside what is open for it, by whom and why, a page at a time, and then takes its
+    /// place in the order of events away, which nothing is kept for any more. How much was set aside; `None` if nobody is
+    /// called so. After an `Err` some pages may be done, and the same call made again does the rest; a receiver that has it
+    /// in its configuration meets it anew.
+    async fn forget(&self, destination: &str, by: &str) -> Result<Option<u64>, Error>;
+
     /// One turn of a destination's worker, in one transaction: settles what ended, looks for new events, claims what may
     /// be sent now. Its commit need not reach the disk: what is lost of it is sent again under the same id.
     async fn turn(&self, turn: &Turn<'_>) -> Result<Turned, Error>;

@@ -26,7 +26,7 @@ const SETTINGS: settings::Watch = settings::Watch {
 /// A start of a replica over this memory.
 fn start(scene: &Scene, memory: &Arc<Memory>, metrics: &Metrics) -> Arc<Watch> {
     let clock: Arc<dyn Clock> = scene.clock.clone();
-    Watch::new(SETTINGS, memory, &clock, metrics)
+    Watch::new(SETTINGS, ["orders".to_owned()], memory, &clock, metrics)
 }
 
 async fn look(watch: &Watch) {

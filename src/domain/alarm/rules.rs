@@ -121,11 +121,13 @@ pub struct Backlog<'a> {
     pub parked: u64,
     /// Age of the oldest open delivery.
     pub oldest: Duration,
+    /// Events that wait for it although it is in no configuration any more.
+    pub left: u64,
 }
 
-/// What is wrong with it. One that is paused is not late as well: nobody sends.
+/// What is wrong with it. One that is paused or left is not late as well: nobody sends.
 pub fn destination(one: &Backlog<'_>) -> impl Iterator<Item = Alarm> {
-    let Backlog { name, parked, .. } = *one;
+    let Backlog { name, parked, left, .. } = *one;
     let paused = one.paused.map(|why| {
         let because = if why.is_empty() { "" } else { ": " };
         Alarm::new(
@@ -136,10 +138,12 @@ pub fn destination(one: &Backlog<'_>) -> impl Iterator<Item = Alarm> {
     });
     let says = format!("{parked} parked for {name}: tried to the end");
     let parked = (parked > 0).then(|| Alarm::new(Alert::DeliveriesParked, name, says).of(parked));
-    let is_late = one.oldest > LATE && paused.is_none();
+    let is_late = one.oldest > LATE && paused.is_none() && left == 0;
     let says = format!("{name} was not told for {}", long(one.oldest));
     let late = is_late.then(|| Alarm::new(Alert::DeliveriesLate, name, says));
-    [paused, parked, late].into_iter().flatten()
+    let says = format!("{left} events wait for {name}, which is not in the configuration any more");
+    let left = (left > 0).then(|| Alarm::new(Alert::DestinationLeft, name, says).of(left));
+    [paused, parked, late, left].into_iter().flatten()
 }
 
 /// So many commands wait for approval, and of so many there is no proof.
@@ -211,12 +215,18 @@ mod tests {
             paused,
             parked: 0,
             oldest,
+            left: 0,
         };
         let alerts = |one: &Backlog<'_>| destination(one).map(|alarm| alarm.alert).collect::<Vec<_>>();
         let day = Duration::from_hours(24);
         assert_eq!(alerts(&backlog(Some("they deploy"), day)), [Alert::DestinationPaused]);
         assert_eq!(alerts(&backlog(None, day)), [Alert::DeliveriesLate]);
         assert_eq!(alerts(&backlog(None, LATE)), []);
+        let left = Backlog {
+            left: 3,
+            ..backlog(None, day)
+        };
+        assert_eq!(alerts(&left), [Alert::DestinationLeft]);
     }
 
     #[test]

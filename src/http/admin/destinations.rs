@@ -16,6 +16,7 @@ use super::wire::rfc3339;
 use crate::store::Outbox as _;
 use crate::store::ledger::Hand;
 use crate::store::outbox::KeptDestination;
+use crate::store::written::Unfit;
 
 /// Its paths.
 pub(super) fn routes() -> Vec<Route> {
@@ -35,6 +36,14 @@ pub(super) fn routes() -> Vec<Route> {
             .takes("MaybeBecause")
             .gives(200, "Paused")
             .problems(&[404]),
+        post("/destinations/{name}/forget", "forgetDestination", forget)
+            .says(
+                "What it holds is let go of, once it is in the configuration no more: what is open for it is set aside",
+            )
+            .asks([path("name", "Its name, as the configuration called it")])
+            .takes("Forgetting")
+            .gives(200, "Forgotten")
+            .problems(&[404, 409]),
     ]
 }
 
@@ -100,6 +109,41 @@ pub(super) async fn resume(
 ) -> Result<Json<Value>, Problem> {
     let hand = doing.may_say(resuming.reason.as_deref())?;
     set(&api, hand, &name, None).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Forgetting {
+    reason: Option<String>,
+    confirm: Option<String>,
+}
+
+/// `POST /v1/destinations/{name}/forget`: nothing is kept for it any more.
+pub(super) async fn forget(
+    State(api): State<SharedApi>,
+    doing: Doing,
+    Named(name): Named,
+    Told(forgetting): Told<Forgetting>,
+) -> Result<Json<Value>, Problem> {
+    let hand = doing.must_say(forgetting.reason.as_deref())?;
+    let unfit = match () {
+        () if api.destination(&name).is_some() => Some(("name", "is in the configuration: take it out there first")),
+        () if forgetting.confirm.as_deref() != Some(&name) => Some((
+            "confirm",
+            "must be its name: what it was not told by now, it is never told",
+        )),
+        () => None,
+    };
+    if let Some((field, why)) = unfit {
+        let why = why.to_owned();
+        return Err(Problem::not_orderable(Unfit { field, why }));
+    }
+    let (operator, by) = (hand.who.clone(), by(&hand));
+    let memory = api.state.ledger.in_the_hand_of(hand);
+    let forgotten = memory.forget(&name, &by).await?;
+    let set_aside = forgotten.ok_or_else(Problem::unknown_destination)?;
+    tracing::info!(operator, destination = name, set_aside, "forgotten");
+    Ok(Json(json!({ "name": name, "set_aside": set_aside })))
 }
 
 async fn set(api: &Api, hand: Hand, name: &str, why: Option<&str>) -> Result<Json<Value>, Problem> {

@@ -133,6 +133,17 @@ where name = $1
 ",
 );
 
+const FORGET: Sql = Sql::same(
+    "\
+-- forget: its place in the order of events, if nothing is open for it
+delete from destinations
+where name = $1
+  and not exists (
+    select 1 from deliveries
+    where destination = $1 and state in ('due', 'leased', 'parked'))
+",
+);
+
 /// A destination under its lock.
 pub(super) struct Locked {
     /// How far it has come.
@@ -245,6 +256,12 @@ pub(in crate::store) async fn pause(
         Some(why) => stop(session, destination, why, now).await,
         None => Ok(execute!(session, RESUME, destination)? == 1),
     }
+}
+
+/// Takes its place away; says whether that was so. What was delivered to it goes when it is old.
+pub(in crate::store) async fn forget(session: &mut Session, destination: &str) -> Result<bool, Error> {
+    lock(session, destination).await?;
+    Ok(execute!(session, FORGET, destination)? == 1)
 }
 
 /// Stops sending to it; says whether that was a change.

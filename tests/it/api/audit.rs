@@ -23,7 +23,7 @@ promises!(
 );
 
 /// Each act of the API, by its name in the document, and what the audit calls it.
-const ACTS: [(&str, &str); 17] = [
+const ACTS: [(&str, &str); 18] = [
     ("registerTokens", "token.register"),
     ("revealTokenNumber", "token.reveal"),
     ("eraseToken", "token.erase"),
@@ -39,6 +39,7 @@ const ACTS: [(&str, &str); 17] = [
     ("skipDeliveries", "delivery.skip"),
     ("pauseDestination", "destination.pause"),
     ("resumeDestination", "destination.resume"),
+    ("forgetDestination", "destination.forget"),
     ("redriveQuarantined", "quarantine.redrive"),
     ("resolveQuarantined", "quarantine.resolve"),
 ];
@@ -101,6 +102,11 @@ async fn every_act_is_in_the_audit(database: Database) {
             json!({"reason": "they deploy"}),
         ),
         (&ana, "/v1/destinations/orders/resume".to_owned(), json!({})),
+        (
+            &ana,
+            "/v1/destinations/old-shop/forget".to_owned(),
+            json!({"reason": "they closed", "confirm": "old-shop"}),
+        ),
         (&ana, format!("/v1/quarantine/{entry}/redrive"), json!({})),
         (
             &ana,

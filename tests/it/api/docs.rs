@@ -7,6 +7,8 @@ use bytes::Bytes;
 use clap::Parser;
 use mdes_receiver::cli::Cli;
 use mdes_receiver::http::admin::openapi;
+use mdes_receiver::store::Outbox as _;
+use mdes_receiver::store::outbox::Start;
 use mdes_receiver::store::roster::Role;
 use serde_json::{Value, json};
 
@@ -31,6 +33,12 @@ pub async fn in_need(database: Database) -> World {
         "tokenUniqueReference": "DM4MMC0001", "status": "ACTIVE", "statusTimestamp": "2026-11-20T10:00:00Z",
         "tokenInfo": {"tokenNumber": "5204730000001209", "tokenPanSuffix": "1209"},
     }]});
+    // It was in the configuration once.
+    let memory = super::caller::memory(&world).await;
+    memory
+        .enrol("old-shop", Start::Beginning)
+        .await
+        .expect("the store answers");
     world.told("with a number", &numbered).await;
     eventually("it is parked", || async {
         viewer.get("/v1/deliveries?state=parked").await.json()["items"][0].is_object()
@@ -161,7 +169,8 @@ fn heard(world: &World, line: &str, output: &Output) {
         Some("events") if line.contains("after=1") => list("items") == Some(2) && answer["more"] == false,
         Some("events") => list("items") == Some(2),
         Some("events/replay") => answer["events"] == 3,
-        Some("destinations") => answer["items"][0]["name"] == "orders" && answer["items"][0]["parked"] == 1,
+        Some("destinations") => answer["items"][1]["name"] == "orders" && answer["items"][1]["parked"] == 1,
+        Some("destinations/old-shop/forget") => answer["set_aside"] == 0,
         Some("destinations/orders/pause" | "destinations/orders/resume") => answer["changed"] == true,
         Some("deliveries") => answer["items"][0]["state"] == "parked",
         Some("deliveries/retry") => answer["deliveries"] == 1,

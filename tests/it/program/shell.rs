@@ -29,13 +29,14 @@ const TOKEN: &str = "DM4MMC0001";
 const DOCS: &str = include_str!("../../../docs/cli.md");
 
 /// Each command that changes something, and what the audit calls it.
-const ACTS: [(&str, &str); 19] = [
+const ACTS: [(&str, &str); 20] = [
     ("token import", "token.register"),
     ("links import", "link.join"),
     ("links add", "link.join"),
     ("links remove", "link.part"),
     ("destinations pause", "destination.pause"),
     ("destinations resume", "destination.resume"),
+    ("destinations forget", "destination.forget"),
     ("deliveries retry", "delivery.retry"),
     ("deliveries skip", "delivery.skip"),
     ("deliveries replay", "event.replay"),
@@ -244,6 +245,16 @@ async fn each_act_of_the_command_line_is_in_the_audit(database: Database) {
         &["deliveries", "retry", "--destination", "orders"],
         &["deliveries", "skip", "--destination", "orders", "--reason", "gone"],
         &["deliveries", "replay", "--destination", "orders", "--token", TOKEN],
+        &[
+            "--setting",
+            "destinations=[]",
+            "destinations",
+            "forget",
+            "orders",
+            "--yes",
+            "--reason",
+            "they closed",
+        ],
         &["quarantine", "redrive", &entry],
         &["quarantine", "resolve", &entry, "--reason", "a probe"],
         &["reconcile", "--detach"],

@@ -33,6 +33,7 @@ promises!(
     a_key_is_an_alarm_until_it_is_certified_anew,
     a_command_that_waits_for_approval_is_an_alarm_until_it_has_it,
     a_command_without_its_proof_is_an_alarm_until_there_is_one,
+    a_destination_that_left_is_an_alarm_until_it_is_let_go_of,
     a_paused_destination_is_an_alarm_until_it_is_resumed,
     a_destination_that_is_not_told_is_an_alarm_until_it_is,
     what_others_report_is_an_alarm_until_they_withdraw_it,
@@ -252,6 +253,26 @@ async fn a_command_without_its_proof_is_an_alarm_until_there_is_one(database: Da
             false => replica.clears(Alert::CommandOverdue, "").await,
         }
     }
+}
+
+async fn a_destination_that_left_is_an_alarm_until_it_is_let_go_of(database: Database) {
+    let replica = Replica::over(database).await;
+    let memory = &replica.scene.memory;
+    memory.enrol("gone", Start::Now).await.expect("the store answers");
+    look(&replica.watch).await;
+    assert_eq!(standing(&replica.scene).await, [], "nothing waits for it yet");
+    replica.scene.hear(&token("A"), "ACTIVE", "09:00").await;
+    replica.raises(Alert::DestinationLeft, "gone").await;
+    let metric = "mdes_receiver_destination_left{destination=\"gone\"}";
+    assert!(replica.metrics.text().contains(metric));
+    let forgotten = memory.forget("gone", "ana: they closed").await;
+    assert!(forgotten.expect("the store answers").is_some());
+    replica.clears(Alert::DestinationLeft, "gone").await;
+    assert!(
+        !replica.metrics.text().contains("\"gone\""),
+        "nothing is said of it any more"
+    );
+    assert_eq!(memory.forget("gone", "ana").await.expect("the store answers"), None);
 }
 
 async fn a_paused_destination_is_an_alarm_until_it_is_resumed(database: Database) {

@@ -191,6 +191,7 @@ fn told() -> Vec<Shape> {
     let events = [("items", list(of("Event"))), ("next", text()), ("more", yes_or_no())];
     let counted = [("deliveries", whole()), ("dry_run", yes_or_no())];
     let replayed = [("events", whole()), ("dry_run", yes_or_no())];
+    let forgotten = [("name", text()), ("set_aside", whole())];
     let paused = [("name", text()), ("paused", yes_or_no()), ("changed", yes_or_no())];
     let frames = "Server-Sent Events: `id` is a cursor, `event` the type, `data` an Event";
     vec![
@@ -202,6 +203,7 @@ fn told() -> Vec<Shape> {
         ("Counted", object("How many", &counted)),
         ("Replayed", object("How many", &replayed)),
         ("Paused", object("A destination", &paused)),
+        ("Forgotten", object("A destination", &forgotten)),
         ("Destination", destination()),
         (
             "Destinations",

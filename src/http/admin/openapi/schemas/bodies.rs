@@ -68,8 +68,18 @@ fn reasons() -> Vec<Shape> {
     vec![
         ("Because", body("Why", &["reason"], &[("reason", reason())])),
         ("Erasing", erasing()),
+        ("Forgetting", forgetting()),
         ("MaybeBecause", body(may, &[], &[("reason", reason_or_none())])),
     ]
+}
+
+fn forgetting() -> Value {
+    let confirm = says("Its name", json!({ "type": ["string", "null"] }));
+    body(
+        "Let go of it",
+        &["reason"],
+        &[("reason", reason()), ("confirm", confirm)],
+    )
 }
 
 fn erasing() -> Value {
