@@ -2,6 +2,7 @@
 
 use mdes_receiver::store::Outbox as _;
 use mdes_receiver::store::outbox::Start;
+use mdes_receiver::store::roster::Role;
 use serde_json::json;
 
 use super::caller::{Caller, memory, say};
@@ -13,6 +14,7 @@ promises!(
     whoever_acts_on_deliveries_says_on_which,
     a_replay_says_which_events_and_to_whom,
     what_was_parked_is_retried_skipped_and_replayed,
+    a_destination_is_let_go_of_only_when_it_is_in_the_configuration_no_more,
 );
 
 async fn a_destination_is_held_with_a_reason_and_let_go(database: Database) {
@@ -149,5 +151,46 @@ async fn what_was_parked_is_retried_skipped_and_replayed(database: Database) {
         (&told[3].id, &told[3].body["data"]["replayed"]),
         (&told[2].id, &json!(true))
     );
+    world.service.stop().await;
+}
+
+async fn a_destination_is_let_go_of_only_when_it_is_in_the_configuration_no_more(database: Database) {
+    let world = super::docs::in_need(database).await;
+    let operator = Caller::operator(&world).await;
+    let viewer = Caller::added(&world, "vera", Role::Viewer, time::Duration::HOUR).await;
+    let path = |name: &str| format!("/v1/destinations/{name}/forget");
+    let meant = json!({"reason": "they closed", "confirm": "old-shop"});
+    assert_eq!(viewer.post(&path("old-shop"), &meant).await.status, 403);
+    for (name, body, status, word) in [
+        ("old-shop", json!({"confirm": "old-shop"}), 422, "reason"),
+        ("old-shop", json!({"reason": "they closed"}), 409, "confirm"),
+        (
+            "orders",
+            json!({"reason": "x", "confirm": "orders"}),
+            409,
+            "is in the configuration",
+        ),
+        (
+            "nobody",
+            json!({"reason": "x", "confirm": "nobody"}),
+            404,
+            "unknown-destination",
+        ),
+    ] {
+        let answer = operator.post(&path(name), &body).await;
+        assert_eq!(answer.status, status, "{name}: {answer:?}");
+        assert!(answer.json().to_string().contains(word), "{name}: {answer:?}");
+    }
+    let there = async || {
+        viewer
+            .get("/v1/destinations")
+            .await
+            .json()
+            .to_string()
+            .contains("old-shop")
+    };
+    assert!(there().await, "it is still there");
+    assert_eq!(operator.post(&path("old-shop"), &meant).await.status, 200);
+    assert!(!there().await, "and now it is not");
     world.service.stop().await;
 }
