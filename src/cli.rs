@@ -33,6 +33,7 @@ mod rows;
 mod serve;
 pub mod simulate;
 mod token;
+mod user;
 mod verify;
 
 use std::fmt::{self, Display, Formatter};
@@ -41,6 +42,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
+use rlimit::Resource;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config;
@@ -161,11 +163,21 @@ enum Command {
 /// Runs the command and says how it went.
 pub fn run(cli: Cli) -> ExitCode {
     output::begin(cli.color, cli.quiet);
+    leave_no_core();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&error.into()),
     };
     runtime.block_on(dispatch(cli)).unwrap_or_else(|error| complain(&error))
+}
+
+/// Whatever becomes of the process, what is in its memory (keys, what was opened) is not written to a core file.
+fn leave_no_core() {
+    if let Err(error) = Resource::CORE.set(0, 0) {
+        output::tell(format_args!(
+            "mdes-receiver: core files cannot be switched off ({error}): set `ulimit -Hc 0`"
+        ));
+    }
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -276,15 +288,10 @@ fn because(memory: &Memory, why: Option<&str>) -> Arc<Memory> {
 
 /// Whoever sits here, as far as the machine knows.
 fn hand(why: Option<&str>) -> Hand {
-    let name = |variable| std::env::var(variable).ok().filter(|name| !name.is_empty());
-    let user = name("SUDO_USER").or_else(|| name("USER"));
     Hand {
         who: "command line".to_owned(),
         role: None,
-        came_from: user.map_or_else(
-            || "a user without a name".to_owned(),
-            |user| format!("user {}", output::escaped(&user)),
-        ),
+        came_from: user::here(),
         why: why.map(str::to_owned),
     }
 }

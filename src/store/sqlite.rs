@@ -3,6 +3,8 @@
 //! Another process (the command line) may have the same file open; the write-ahead log lets it read
 //! while we write, and the busy timeout lets both write in turn.
 
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -30,7 +32,7 @@ impl File {
             .journal_mode(SqliteJournalMode::Wal)
             // The answer that follows a commit means that it is on disk.
             .synchronous(SqliteSynchronous::Full);
-        make_folder_of(options.get_filename())?;
+        make(options.get_filename())?;
         Ok(File {
             options,
             // At once the writer: a reader that turns into one may find that another was faster.
@@ -81,10 +83,20 @@ fn options(url: &Secret, deadline: Duration) -> Result<SqliteConnectOptions, Err
         .busy_timeout(deadline / 2))
 }
 
-fn make_folder_of(file: &Path) -> Result<(), Error> {
-    let Some(folder) = file.parent() else {
-        return Ok(());
+/// The file and the folders above it, where they are not there yet, for us alone whatever the umask: SQLite gives the
+/// files that it lays beside it the same mode. What is there keeps its own, of which `check` tells.
+fn make(file: &Path) -> Result<(), Error> {
+    let failed = |what, path: &Path, error: std::io::Error| {
+        Error::Unavailable(format!("{what} `{}`: {}", path.display(), error.kind()))
     };
-    std::fs::create_dir_all(folder)
-        .map_err(|error| Error::Unavailable(format!("folder `{}`: {}", folder.display(), error.kind())))
+    if let Some(folder) = file.parent() {
+        let mut folders = DirBuilder::new();
+        folders.recursive(true).mode(0o700);
+        folders
+            .create(folder)
+            .map_err(|error| failed("folder", folder, error))?;
+    }
+    let mut ours = OpenOptions::new();
+    ours.append(true).create(true).mode(0o600);
+    ours.open(file).map(drop).map_err(|error| failed("file", file, error))
 }

@@ -8,6 +8,7 @@ mod erased;
 mod events;
 mod history;
 mod links;
+mod modes;
 mod operators;
 mod plans;
 pub mod primary;

@@ -70,7 +70,7 @@ impl Findings {
         }
     }
 
-    /// A private key that everyone on the machine may read is worth a word.
+    /// A private key or a store that everyone on the machine may read is worth a word.
     pub(super) fn private(&mut self, subject: &str, file: &Path) {
         use std::os::unix::fs::PermissionsExt;
         let Ok(metadata) = std::fs::metadata(file) else {

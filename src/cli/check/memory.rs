@@ -12,6 +12,9 @@ use crate::store::{self, Error, Store as _};
 const OPEN_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) async fn examine(settings: &Store, findings: &mut Findings) {
+    if let Some(file) = file_of(settings) {
+        findings.private("store.url", Path::new(&file));
+    }
     if let Some(file) = missing_file(settings) {
         let hint = "`mdes-receiver migrate` makes it, and so does `serve` unless `store.migrate_on_start = false`";
         findings.warn("store.url", format!("{file}: is not there yet"), hint);
@@ -67,10 +70,15 @@ fn next_step(error: &Error) -> &'static str {
 
 /// An SQLite file that is not there: opening it would make it, and a check makes nothing.
 pub(super) fn missing_file(settings: &Store) -> Option<String> {
+    file_of(settings).filter(|path| !Path::new(path).exists())
+}
+
+fn file_of(settings: &Store) -> Option<String> {
     let path = settings.urls.first()?.expose().strip_prefix("sqlite://")?;
     let path = path.split('?').next()?;
-    let path = percent_encoding::percent_decode_str(path)
-        .decode_utf8_lossy()
-        .into_owned();
-    (!Path::new(&path).exists()).then_some(path)
+    Some(
+        percent_encoding::percent_decode_str(path)
+            .decode_utf8_lossy()
+            .into_owned(),
+    )
 }

@@ -100,6 +100,18 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
+fn a_store_that_everyone_may_read_is_a_warning() {
+    let desk = Desk::new();
+    assert!(desk.run(&["migrate"]).code == 0);
+    desk.permit("data/receiver.db", 0o644);
+    let found = warning(&desk, "store.url");
+    assert!(
+        found.contains("open to every user of this machine (mode 644) → chmod 600 "),
+        "{found}"
+    );
+}
+
+#[test]
 fn a_private_key_that_everyone_may_read_is_a_warning() {
     let desk = Desk::new();
     desk.permit("server.key", 0o644);

@@ -82,6 +82,12 @@ impl Process {
         self.err.borrow().clone()
     }
 
+    /// What the system says of it, in that file of `/proc`.
+    #[cfg(target_os = "linux")]
+    pub fn proc(&self, file: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).expect("it runs")
+    }
+
     /// Sends it a signal by name.
     pub fn signal(&self, name: &str) {
         let line = format!("kill -s {name} {}", self.child.id());

@@ -30,6 +30,17 @@ const STOP_WITHIN: Duration = Duration::from_secs(27);
 /// What nobody holds up needs no patience.
 const STOP_SOON: Duration = Duration::from_secs(8);
 
+/// A core would hold keys and what was opened. What it inherits allows one, as a test's shell does.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_leaves_no_core_whatever_the_limit_was() {
+    let program = Program::serve(&Desk::over(Database::sqlite().await)).await;
+    let limits = program.process.proc("limits");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size"));
+    let words: Vec<&str> = core.expect("it is listed").split_whitespace().collect();
+    assert_eq!(words[4..6], ["0", "0"]);
+}
+
 async fn it_is_ready_soon_after_its_start(database: Database) {
     let desk = Desk::over(database);
     let mut fastest = PATIENCE;
