@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::outbox::NewRegistration;
 use crate::domain::id::{Namespace, TokenReference};
+use crate::domain::masked;
 use crate::domain::status::Status;
 
 /// MDES's references have at most 64 characters; others' may be longer.
@@ -70,8 +71,8 @@ impl Written {
                 namespace: namespace.ok_or_else(|| unfit("namespace", "must be mdes or tokenex"))?,
                 reference: reference.ok_or_else(|| unfit("reference", "is missing"))?,
             },
-            requestor: given("token_requestor_id", self.token_requestor_id)?,
-            merchant_reference: given("merchant_reference", self.merchant_reference)?,
+            requestor: no_card("token_requestor_id", self.token_requestor_id)?,
+            merchant_reference: no_card("merchant_reference", self.merchant_reference)?,
             status,
         })
     }
@@ -86,6 +87,21 @@ pub(super) fn given(field: &'static str, text: Option<String>) -> Result<Option<
         Some(text) if text.chars().any(char::is_control) => Err(unfit(field, "has a control character in it")),
         Some(text) if text.trim() != text => Err(unfit(field, "begins or ends with a space")),
         _ => Ok(text),
+    }
+}
+
+/// The same, of what rests in clear and is told to everybody: whoever has nothing but a card's number at hand is told so.
+fn no_card(field: &'static str, text: Option<String>) -> Result<Option<String>, Unfit> {
+    let text = given(field, text)?;
+    match text
+        .as_deref()
+        .is_some_and(|text| masked::without_written_numbers(text, false) != text)
+    {
+        true => Err(unfit(
+            field,
+            "holds what may be a card's number, which must not rest here: give a reference of your own",
+        )),
+        false => Ok(text),
     }
 }
 
@@ -112,6 +128,19 @@ mod tests {
             (taken.requestor, taken.merchant_reference, taken.status),
             (None, None, None)
         );
+    }
+
+    #[test]
+    fn a_card_s_number_is_no_reference_however_it_is_written() {
+        for number in ["5204730000001201", "5204 7300 0000 1201", "card-5204-7300-0000-1201"] {
+            for field in ["merchant_reference", "token_requestor_id"] {
+                let unfit =
+                    written(&format!(r#"{{"reference": "DM4MMC1", "{field}": "{number}"}}"#)).expect_err(number);
+                assert_eq!(unfit.field, field);
+                assert!(!unfit.to_string().contains("1201"), "{unfit}");
+            }
+        }
+        assert!(written(r#"{"reference": "DM4MMC1", "merchant_reference": "5204730000001202"}"#).is_ok());
     }
 
     #[test]
