@@ -101,4 +101,9 @@ create index tokens_number on tokens (number_notification_id) where number_notif
 create index deliveries_replayed on deliveries (event_position) where replayed;
 create index gaps_reconcile on gaps (reconcile_id) where reconcile_id is not null;
 
+-- What the alarms count, whatever else waits beside it. Few.
+create index tokens_woken on tokens (updated_at) where provisional and 'woke_after_deactivation' = any (doubts);
+create index commands_waiting on commands (id) where settled_at is null and waits;
+create index commands_overdue on commands (id) where settled_at is null and stage = 'overdue';
+
 update schema_info set version = 7, oldest_program = 7;

@@ -56,4 +56,7 @@ create index tokens_number on tokens (number_notification_id) where number_notif
 create index deliveries_replayed on deliveries (event_position) where replayed;
 create index gaps_reconcile on gaps (reconcile_id) where reconcile_id is not null;
 
+create index commands_waiting on commands (id) where settled_at is null and waits;
+create index commands_overdue on commands (id) where settled_at is null and stage = 'overdue';
+
 update schema_info set version = 7, oldest_program = 7;

@@ -12,7 +12,7 @@ use crate::store::values::Stamp;
 
 /// What was said of a deactivated token longer ago is known by now.
 const OF_LATE: Duration = Duration::from_hours(7 * 24);
-/// So many of each are looked at.
+/// So many of each are counted: past it a person has enough to do.
 const LOOKED_AT_MAX: i64 = 10_000;
 
 const COUNTS: Sql = Sql {
@@ -20,26 +20,28 @@ const COUNTS: Sql = Sql {
 -- counts: tokens in doubt, and commands
 select
   (select count(*) from (
-    select doubts, updated_at from tokens where provisional limit $1) as doubtful
-    where 'woke_after_deactivation' = any (doubts) and updated_at >= $2) as woken,
+    select 1 from tokens
+    where provisional and 'woke_after_deactivation' = any (doubts) and updated_at >= $2
+    limit $1) as woken) as woken,
   (select count(*) from (select 1 from questions where given_up limit $1) as vain) as given_up,
   (select count(*) from (
-    select waits from commands where settled_at is null limit $1) as open where waits) as waiting,
+    select 1 from commands where settled_at is null and waits limit $1) as waiting) as waiting,
   (select count(*) from (
-    select stage from commands where settled_at is null limit $1) as open where stage = 'overdue') as overdue
+    select 1 from commands where settled_at is null and stage = 'overdue' limit $1) as overdue) as overdue
 ",
     sqlite: "\
 -- counts: tokens in doubt, and commands
 select
   (select count(*) from (
-    select doubts, updated_at from tokens where provisional limit $1) as doubtful
-    where exists (select 1 from json_each(doubts) where value = 'woke_after_deactivation')
-      and updated_at >= $2) as woken,
+    select 1 from tokens
+    where provisional and exists (select 1 from json_each(doubts) where value = 'woke_after_deactivation')
+      and updated_at >= $2
+    limit $1) as woken) as woken,
   (select count(*) from (select 1 from questions where given_up limit $1) as vain) as given_up,
   (select count(*) from (
-    select waits from commands where settled_at is null limit $1) as open where waits) as waiting,
+    select 1 from commands where settled_at is null and waits limit $1) as waiting) as waiting,
   (select count(*) from (
-    select stage from commands where settled_at is null limit $1) as open where stage = 'overdue') as overdue
+    select 1 from commands where settled_at is null and stage = 'overdue' limit $1) as overdue) as overdue
 ",
 };
 
