@@ -5,6 +5,7 @@ mod crash;
 mod dev;
 mod door;
 mod generated;
+mod guesses;
 mod interop;
 pub mod process;
 mod readme;

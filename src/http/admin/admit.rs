@@ -19,6 +19,7 @@ use super::leave::Leave;
 use super::problem::Problem;
 use crate::clock::{Clock, new_id};
 use crate::domain::bearer::Bearer;
+use crate::net::peer::Address;
 use crate::store::SharedRoster;
 use crate::store::roster::{Operator, Right};
 use crate::telemetry::traces::{self, Kind, Place, Said, Span};
@@ -110,8 +111,8 @@ impl Door {
         response
     }
 
-    /// Counts a refusal and, within the limit, logs it. Nothing of a token is shown.
-    fn note(&self, refused: &Refused) {
+    /// Counts a refusal and, within the limit, logs it with where it came from. Nothing of a token is shown.
+    fn note(&self, refused: &Refused, from: Option<Address>) {
         let reason = refused.word();
         self.metrics.admin_request(reason);
         let now = self.clock.now();
@@ -123,12 +124,14 @@ impl Door {
             Refused::NotAllowed(operator, _) => &operator.name,
             _ => "-",
         };
-        tracing::warn!(reason, operator, suppressed, "refused at the admin API");
+        let from = from.map_or_else(|| "-".to_owned(), |from| from.0.ip().to_string());
+        tracing::warn!(reason, operator, from, suppressed, "refused at the admin API");
     }
 }
 
 /// Lets a request through that may, with the operator and the leave in its extensions.
 pub(super) async fn admit(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
+    let from = request.extensions().get().copied();
     match door.judge(request.uri(), request.headers()).await {
         Ok((operator, leave)) => {
             door.metrics.admin_request("admitted");
@@ -137,7 +140,7 @@ pub(super) async fn admit(State(door): State<Arc<Door>>, mut request: Request, n
             next.run(request).await
         }
         Err(refused) => {
-            door.note(&refused);
+            door.note(&refused, from);
             refused.problem().into_response()
         }
     }
@@ -150,10 +153,11 @@ pub(super) async fn allow(
     request: Request,
     next: Next,
 ) -> Response {
+    let from = request.extensions().get().copied();
     match door.allow(&request, right) {
         Ok(()) => door.traced(path, request, next).await,
         Err(refused) => {
-            door.note(&refused);
+            door.note(&refused, from);
             refused.problem().into_response()
         }
     }

@@ -6,6 +6,8 @@ use std::sync::Mutex;
 
 use time::{Duration, OffsetDateTime};
 
+use crate::telemetry::Flood;
+
 /// Of one source within [`WINDOW`].
 const FAILED_MAX: u32 = 10;
 const WINDOW: Duration = Duration::minutes(1);
@@ -16,6 +18,7 @@ const SOURCES_MAX: usize = 10_000;
 #[derive(Default)]
 pub(super) struct Guesses {
     by_source: Mutex<BTreeMap<IpAddr, Window>>,
+    flood: Mutex<Option<Flood>>,
 }
 
 struct Window {
@@ -37,7 +40,7 @@ impl Guesses {
         window.is_none_or(|window| window.is_over(now) || window.failed < FAILED_MAX)
     }
 
-    /// It failed.
+    /// It failed. Within the log's bound, a line says where it came from; nothing of what was shown stands in it.
     pub(super) fn failed(&self, source: Option<IpAddr>, now: OffsetDateTime) {
         let mut by_source = self.by_source.lock().expect("no one panics while holding it");
         let source = network(source);
@@ -54,6 +57,15 @@ impl Guesses {
             *window = Window { began: now, failed: 0 };
         }
         window.failed += 1;
+        drop(by_source);
+        self.tell(source, now);
+    }
+
+    fn tell(&self, source: IpAddr, now: OffsetDateTime) {
+        let mut flood = self.flood.lock().expect("no one panics while holding it");
+        if let Some(suppressed) = flood.get_or_insert_with(|| Flood::new(now)).line(now) {
+            tracing::warn!(from = %source, suppressed, "a login at the console failed");
+        }
     }
 }
 
