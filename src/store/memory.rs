@@ -438,7 +438,7 @@ impl Outbox for Memory {
     }
 
     async fn events(&self, after: u64, limit: u32) -> Result<Events, Error> {
-        self.read(async |session| events::page(session, after, page(limit)).await)
+        self.look(async |session| events::page(session, after, page(limit)).await)
             .await
     }
 

@@ -1,10 +1,10 @@
 //! Answers that wait for their readers: what all of them may hold of memory at once.
 //!
-//! Whoever asks and does not read (an HTTP/2 window of nought does it) leaves his answer with us. So each is handed over in
-//! frames, of which the connection takes the next one only when the last has gone, and what is longer than a frame has its
+//! Whoever asks and does not read (an HTTP/2 window of nought does it) leaves his answer with us. So one that is longer than a
+//! frame is handed over in frames, of which the connection takes the next only when the last has gone, and has its
 //! share of the room until it is read or given up. When there is none left, whoever asks for more than a frame is told
-//! to come again; health and other short answers go on. An answer of unknown length is made as it is read, and
-//! holds nothing.
+//! to come again; health and other short answers go on. An answer of unknown length (a stream, an export) is made as
+//! it is read, a page at a time, and there is a bound to how many are open.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -37,15 +37,18 @@ impl Room {
         Room(Arc::new(Semaphore::new(bytes)))
     }
 
-    /// The same answer in frames, with its share; `None` if there is no room for it.
+    /// The same answer, a long one in frames and with its share; `None` if there is no room for it.
     fn hold(&self, answer: Response) -> Option<Response> {
-        let share = match answer.body().size_hint().exact() {
-            Some(bytes) if bytes > FRAME_BYTES as u64 => {
-                let bytes = u32::try_from(bytes).ok()?;
-                Some(self.0.clone().try_acquire_many_owned(bytes).ok()?)
-            }
-            _ => None,
+        let Some(bytes) = answer
+            .body()
+            .size_hint()
+            .exact()
+            .filter(|bytes| *bytes > FRAME_BYTES as u64)
+        else {
+            return Some(answer);
         };
+        let bytes = u32::try_from(bytes).ok()?;
+        let share = self.0.clone().try_acquire_many_owned(bytes).ok()?;
         let held = |body| Held {
             body,
             rest: Bytes::new(),
@@ -66,7 +69,7 @@ struct Held {
     body: Body,
     /// What of the last chunk has not been taken.
     rest: Bytes,
-    _share: Option<OwnedSemaphorePermit>,
+    _share: OwnedSemaphorePermit,
 }
 
 impl HttpBody for Held {
