@@ -14,7 +14,7 @@ static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
     vec![key(true), key(false)]
 });
 
-/// - Any text is a key or is none; why not holds nothing of it.
+/// - Any text is a key or is none; why not is said in a few words, whatever it was.
 /// - What no key of ours signed is not believed.
 pub fn enter(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
