@@ -73,7 +73,7 @@ fn a_bad_one_is_exit_code_1_and_says_what_is_wrong() {
     }
     let missing = program(&["verify", "--secret", SECRET]).write_stdin("{}").output();
     let (code, text) = said(&missing.expect("it ran"));
-    assert!(code == Some(1) && text.contains("no webhook-id"), "{text}");
+    assert!(code == Some(2) && text.contains("no webhook-id"), "{text}");
 }
 
 #[test]
