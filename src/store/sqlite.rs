@@ -22,6 +22,8 @@ const CONNECT_PAUSE: Duration = Duration::from_millis(20);
 pub(super) struct File {
     options: SqliteConnectOptions,
     begin: &'static str,
+    /// It is for writing, and is made if it is missing.
+    is_made: bool,
 }
 
 impl File {
@@ -32,11 +34,12 @@ impl File {
             .journal_mode(SqliteJournalMode::Wal)
             // The answer that follows a commit means that it is on disk.
             .synchronous(SqliteSynchronous::Full);
-        make(options.get_filename())?;
+        make_folder_of(options.get_filename())?;
         Ok(File {
             options,
             // At once the writer: a reader that turns into one may find that another was faster.
             begin: "begin immediate",
+            is_made: true,
         })
     }
 
@@ -45,11 +48,15 @@ impl File {
         Ok(File {
             options: options(url, deadline)?.pragma("query_only", "on"),
             begin: "begin",
+            is_made: false,
         })
     }
 
     /// A new connection.
     pub(super) async fn connect(&self) -> Result<SqliteConnection, Error> {
+        if self.is_made {
+            make_file(self.options.get_filename())?;
+        }
         // The first one turns a new file to its write-ahead log, and there SQLite does not wait
         // for another process that does the same: the busy timeout does not hold.
         let mut tries = 0;
@@ -83,20 +90,24 @@ fn options(url: &Secret, deadline: Duration) -> Result<SqliteConnectOptions, Err
         .busy_timeout(deadline / 2))
 }
 
-/// The file and the folders above it, where they are not there yet, for us alone whatever the umask: SQLite gives the
-/// files that it lays beside it the same mode. What is there keeps its own, of which `check` tells.
-fn make(file: &Path) -> Result<(), Error> {
-    let failed = |what, path: &Path, error: std::io::Error| {
-        Error::Unavailable(format!("{what} `{}`: {}", path.display(), error.kind()))
+/// The folders above the file, where they are not there yet, for us alone whatever the umask. What is there keeps its
+/// own mode.
+fn make_folder_of(file: &Path) -> Result<(), Error> {
+    let Some(folder) = file.parent() else {
+        return Ok(());
     };
-    if let Some(folder) = file.parent() {
-        let mut folders = DirBuilder::new();
-        folders.recursive(true).mode(0o700);
-        folders
-            .create(folder)
-            .map_err(|error| failed("folder", folder, error))?;
-    }
+    let mut folders = DirBuilder::new();
+    folders.recursive(true).mode(0o700);
+    folders
+        .create(folder)
+        .map_err(|error| Error::Unavailable(format!("folder `{}`: {}", folder.display(), error.kind())))
+}
+
+/// The file, if it is not there yet, for us alone: SQLite gives the files that it lays beside it the same mode. What is
+/// there keeps its own, of which `check` tells.
+fn make_file(file: &Path) -> Result<(), Error> {
     let mut ours = OpenOptions::new();
     ours.append(true).create(true).mode(0o600);
-    ours.open(file).map(drop).map_err(|error| failed("file", file, error))
+    let made = ours.open(file).map(drop);
+    made.map_err(|error| Error::Unavailable(format!("file `{}`: {}", file.display(), error.kind())))
 }
