@@ -30,6 +30,7 @@ mod program;
 mod rabbitmq;
 mod reconcile;
 mod simulator;
+mod soak;
 mod store;
 mod tokenex;
 mod tokenex_callbacks;
