@@ -102,7 +102,8 @@ create index deliveries_replayed on deliveries (event_position) where replayed;
 create index gaps_reconcile on gaps (reconcile_id) where reconcile_id is not null;
 
 -- What the alarms count, whatever else waits beside it. Few.
-create index tokens_woken on tokens (updated_at) where provisional and 'woke_after_deactivation' = any (doubts);
+-- Not by its time: that would cost every update of every token its place on the page.
+create index tokens_woken on tokens (namespace, token_unique_reference) where provisional and 'woke_after_deactivation' = any (doubts);
 create index commands_waiting on commands (id) where settled_at is null and waits;
 create index commands_overdue on commands (id) where settled_at is null and stage = 'overdue';
 

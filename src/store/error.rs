@@ -65,7 +65,9 @@ fn meaning(code: &str) -> &'static str {
         "28000" | "28P01" => " (login refused)",
         "3D000" => " (no such database)",
         "40P01" => " (deadlock)",
-        "42501" => " (permission denied)",
+        "42501" => {
+            " (permission denied: `deploy/postgres/grants.sql`, and `migrate` by the role that owns the tables?)"
+        }
         "53100" => " (disk full)",
         "53300" => " (too many connections)",
         "55P03" => " (lock timeout)",
