@@ -4,6 +4,7 @@
 //! while we write, and the busy timeout lets both write in turn.
 
 use std::fs::{DirBuilder, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
@@ -104,10 +105,17 @@ fn make_folder_of(file: &Path) -> Result<(), Error> {
 }
 
 /// The file, if it is not there yet, for us alone: SQLite gives the files that it lays beside it the same mode. What is
-/// there keeps its own, of which `check` tells.
+/// there keeps its own, of which `check` tells, and is not opened here: closing it again would drop the locks that SQLite
+/// holds on it for this process (POSIX), and another process could take our write-ahead log away.
 fn make_file(file: &Path) -> Result<(), Error> {
     let mut ours = OpenOptions::new();
-    ours.append(true).create(true).mode(0o600);
-    let made = ours.open(file).map(drop);
-    made.map_err(|error| Error::Unavailable(format!("file `{}`: {}", file.display(), error.kind())))
+    ours.write(true).create_new(true).mode(0o600);
+    match ours.open(file) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(Error::Unavailable(format!(
+            "file `{}`: {}",
+            file.display(),
+            error.kind()
+        ))),
+        _ => Ok(()),
+    }
 }

@@ -46,6 +46,7 @@ fn is_here(options: &PgConnectOptions) -> bool {
     let host = options.get_host();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     options.get_socket().is_some()
+        || host.starts_with('/')
         || host == "localhost"
         || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
