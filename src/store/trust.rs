@@ -85,6 +85,14 @@ mod tests {
         }
     }
 
+    /// The driver looks for one in the usual folders, and calls it the host.
+    #[test]
+    fn a_socket_that_the_driver_found_is_on_this_machine() {
+        let found = PgConnectOptions::new_without_pgpass().host("/var/run/postgresql");
+        let trusted = trusting(&Secret::new("postgres:///receiver"), found.ssl_mode(PgSslMode::Prefer));
+        assert!(matches!(trusted.get_ssl_mode(), PgSslMode::Prefer));
+    }
+
     #[test]
     fn who_need_not_prove_himself_beyond_this_machine_is_named() {
         let named = |url: &str| unproven(&Secret::new(url));

@@ -1,5 +1,6 @@
 //! The program as a process: what is promised of `mdes-receiver` itself, by its own binary.
 
+mod beside;
 mod commands;
 mod crash;
 mod dev;
