@@ -17,6 +17,7 @@ use crate::domain::id::TokenReference;
 use crate::lifecycle::ordering;
 use crate::store::erasing::{Erased, Erasing as _, Erasure};
 use crate::store::outbox::Standing;
+use crate::store::search::CALLED_MAX;
 use crate::store::written::{REASON_CHARS_MAX, reason};
 
 /// What its form says. A box that is not ticked is not sent.
@@ -35,6 +36,8 @@ pub(super) struct Meant {
 struct Whom {
     standing: Standing,
     siblings: BTreeSet<TokenReference>,
+    /// They are more than are looked at, so that they cannot all be meant here.
+    too_many: bool,
 }
 
 impl Whom {
@@ -46,6 +49,7 @@ impl Whom {
             None => Vec::new(),
         };
         Ok(Whom {
+            too_many: siblings.len() > CALLED_MAX,
             siblings: siblings
                 .into_iter()
                 .filter(|one| yours(one) == yours(&standing))
@@ -103,6 +107,9 @@ pub(super) async fn erase(
     let why = reason(&meant.reason)?;
     let whom = Whom::of(&console, path).await?;
     let all = meant.all.is_some() && whom.siblings.len() > 1;
+    if all && whom.too_many {
+        return Err(Failure::unfit(too_many()));
+    }
     let dry_run = meant.how != "erase";
     if !dry_run && meant.confirm != whom.confirmation(all) {
         return Err(Failure::unfit(
@@ -123,6 +130,10 @@ pub(super) async fn erase(
         }
         looked => Ok(asked(&console, visitor, &whom, meant, &found(&looked)).into_response()),
     }
+}
+
+fn too_many() -> String {
+    format!("Your reference names more than {CALLED_MAX} tokens: erase them one by one.")
 }
 
 /// What it would take with it, or what stands in its way.
@@ -167,7 +178,9 @@ fn form(visitor: &Visitor, whom: &Whom, meant: &Meant, action: &str) -> Markup {
                 (visitor.seal())
                 label for="reason" { "Reason, for the audit" }
                 input id="reason" name="reason" required maxlength=(REASON_CHARS_MAX) value=(meant.reason) autocomplete="off";
-                @if let Some(yours) = yours(&whom.standing).filter(|_| whom.siblings.len() > 1) {
+                @if whom.too_many {
+                    p { (too_many()) }
+                } @else if let Some(yours) = yours(&whom.standing).filter(|_| whom.siblings.len() > 1) {
                     label.inline {
                         input type="checkbox" name="all" value="yes" checked[meant.all.is_some()];
                         " All " (whom.siblings.len()) " tokens of your reference " (yours) "; it is then the confirmation"

@@ -23,6 +23,7 @@ promises!(
     what_is_not_there_is_a_page_that_says_so,
     a_token_is_erased_on_a_word_of_confirmation_alone,
     all_tokens_of_a_reference_are_erased_at_once,
+    more_tokens_than_are_looked_at_are_not_erased_as_all,
 );
 
 async fn a_tokens_page_tells_its_story(database: Database) {
@@ -445,6 +446,30 @@ async fn all_tokens_of_a_reference_are_erased_at_once(database: Database) {
     assert_eq!(gone.status, 303, "{}", text(&gone));
     for token in ["DM4MMC0001", "DM4MMC0002"] {
         assert_eq!(ana.get(&format!("/console/tokens/mdes/{token}")).await.status, 404);
+    }
+    world.service.stop().await;
+}
+
+async fn more_tokens_than_are_looked_at_are_not_erased_as_all(database: Database) {
+    let world = World::over(database).await;
+    let operator = Caller::operator(&world).await;
+    let item = |n| json!({ "reference": format!("DM4MMC{n:04}"), "merchant_reference": "card-1" });
+    let body = json!({ "items": (1..=101).map(item).collect::<Vec<_>>() });
+    assert_eq!(operator.post("/v1/tokens", &body).await.status, 200);
+    let ana = Browser::of(&world, "ana", Role::Operator).await;
+    let page = "/console/tokens/mdes/DM4MMC0001/erase";
+    assert!(ana.page(page).await.contains("names more than 100 tokens"));
+    let fields = [
+        ("reason", "case 812"),
+        ("how", "erase"),
+        ("all", "yes"),
+        ("force", "yes"),
+        ("confirm", "card-1"),
+    ];
+    let refused = ana.send(page, page, &fields).await;
+    assert_eq!(refused.status, 422, "{}", text(&refused));
+    for token in ["DM4MMC0001", "DM4MMC0101"] {
+        assert_eq!(ana.get(&format!("/console/tokens/mdes/{token}")).await.status, 200);
     }
     world.service.stop().await;
 }
