@@ -23,7 +23,8 @@ const AS_IF_NOTHING_WAS_SAID: Manner = Manner {
 };
 
 static MANNER: OnceLock<Manner> = OnceLock::new();
-/// A line of progress stands on the terminal, unfinished.
+/// A line of progress stands on the terminal, unfinished. Its lock is taken before either stream's, always, and held until
+/// all is said, so that two who speak at once never wait for each other in a circle.
 static STATUS: Mutex<bool> = Mutex::new(false);
 
 /// How everything is said from now on; the first word holds.
@@ -57,12 +58,12 @@ pub(in crate::cli) fn print(text: &str) {
 
 /// A result that nobody may lose: an error if it did not get out.
 pub(in crate::cli) fn print_whole(text: &str) -> io::Result<()> {
-    written(&mut io::stdout().lock(), &visible(text, is_colored()))
+    written(&mut io::stdout(), &visible(text, is_colored()))
 }
 
 /// What was asked for as it is: byte for byte for programs, and not to a terminal.
 pub(in crate::cli) fn print_as_it_is(text: &str) {
-    let mut out = io::stdout().lock();
+    let mut out = io::stdout();
     let _ = match out.is_terminal() {
         true => written(&mut out, &visible(text, false)),
         false => written(&mut out, text),
@@ -72,7 +73,7 @@ pub(in crate::cli) fn print_as_it_is(text: &str) {
 /// A line for whoever sits here, to standard error: what is wrong, and what to do next.
 pub(in crate::cli) fn tell(line: impl Display) {
     let line = format!("{line}\n");
-    let _ = written(&mut io::stderr().lock(), &visible(&line, false));
+    let _ = written(&mut io::stderr(), &visible(&line, false));
 }
 
 /// A line that may as well not be said: `--quiet` leaves it out.
@@ -104,7 +105,6 @@ fn written(to: &mut impl Write, text: &str) -> io::Result<()> {
     if std::mem::take(&mut *stands) {
         let _ = io::stderr().write_all(b"\r\x1b[2K");
     }
-    drop(stands);
     to.write_all(text.as_bytes())?;
     to.flush()
 }
