@@ -19,7 +19,7 @@
 mod caller;
 mod card;
 pub mod dev_files;
-mod dice;
+pub mod dice;
 pub mod endpoint;
 pub mod load;
 mod message;

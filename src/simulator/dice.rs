@@ -28,6 +28,11 @@ impl Dice {
         self.throw() % sides
     }
 
+    /// One of these; there must be one.
+    pub fn one_of<'a, T>(&mut self, among: &'a [T]) -> &'a T {
+        &among[self.below(among.len() as u64) as usize]
+    }
+
     /// Decimal digits.
     pub fn digits(&mut self, count: usize) -> String {
         (0..count).map(|_| char::from(b'0' + self.below(10) as u8)).collect()

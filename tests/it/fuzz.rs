@@ -59,9 +59,9 @@ fn enter(door: doors::Door, data: &[u8]) {
 }
 
 fn changed(seeds: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
-    let mut data = one_of(seeds, dice).clone();
+    let mut data = dice.one_of(seeds).clone();
     for _ in 0..=dice.below(4) {
-        let other: &Vec<u8> = one_of(seeds, dice);
+        let other: &Vec<u8> = dice.one_of(seeds);
         change(&mut data, other, dice);
     }
     data.truncate(BYTES_MAX);
@@ -97,7 +97,7 @@ fn change(data: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
             data.splice(from..from, again);
         }
         _ => {
-            data.splice(from..from, one_of(&ODD, dice).iter().copied());
+            data.splice(from..from, dice.one_of(&ODD).iter().copied());
         }
     }
 }
@@ -106,10 +106,6 @@ fn span(length: usize, dice: &mut Dice) -> (usize, usize) {
     let place = |dice: &mut Dice| dice.below(length as u64 + 1) as usize;
     let (one, other) = (place(dice), place(dice));
     (one.min(other), one.max(other))
-}
-
-fn one_of<'a, T>(among: &'a [T], dice: &mut Dice) -> &'a T {
-    &among[dice.below(among.len() as u64) as usize]
 }
 
 macro_rules! doors {

@@ -24,7 +24,6 @@ macro_rules! promises {
 }
 
 pub mod cluster;
-mod dice;
 mod lines;
 mod rest;
 
@@ -33,11 +32,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-pub use self::dice::Dice;
 pub use self::lines::Lines;
 use mdes_receiver::clock::{ManualClock, SystemClock};
 use mdes_receiver::config::settings;
 use mdes_receiver::domain::masked::Secret;
+pub use mdes_receiver::simulator::dice::Dice;
 use mdes_receiver::store::{self, Memory, SharedStore, Store as _};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;

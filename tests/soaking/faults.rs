@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::dice::Dice;
 use crate::proxy::{Proxy, Weather};
 use crate::replica::Replica;
 use crate::stage::Surroundings;
+use mdes_receiver::simulator::dice::Dice;
 
 /// From the end of one fault to the beginning of the next.
 const CALM: Duration = Duration::from_millis(1_200);
@@ -71,7 +71,7 @@ pub async fn run(
         if deck.is_empty() {
             deck = OF_ALL.to_vec();
             deck.extend(around.postgres.iter().flat_map(|_| OF_POSTGRES));
-            dice.shuffle(&mut deck);
+            shuffle(&mut deck, &mut dice);
         }
         let Some(kind) = deck.pop() else { break };
         let lasts = Duration::from_millis(300 + dice.below(900));
@@ -82,6 +82,12 @@ pub async fn run(
     }
     sleep_until(until).await;
     Ok(struck)
+}
+
+fn shuffle<T>(deck: &mut [T], dice: &mut Dice) {
+    for place in (1..deck.len()).rev() {
+        deck.swap(place, dice.below(place as u64 + 1) as usize);
+    }
 }
 
 impl Surroundings {

@@ -8,7 +8,6 @@ use anyhow::Context as _;
 use clap::Parser;
 use tokio::time::Instant;
 
-mod dice;
 mod evidence;
 mod faults;
 mod load;

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use crate::dice::Dice;
 use crate::model::{Said, Status};
+use mdes_receiver::simulator::dice::Dice;
 
 /// One of so many is a body that nobody can read.
 const UNREADABLE: u64 = 50;

@@ -66,7 +66,7 @@ impl Run<'_> {
     }
 
     fn any_token(&mut self) -> String {
-        let token = of(&mut self.dice, &TOKENS);
+        let token = *self.dice.one_of(&TOKENS);
         self.name(token)
     }
 
@@ -74,7 +74,7 @@ impl Run<'_> {
         match self.dice.below(12) {
             0..2 => self.wish().await,
             2..4 => {
-                let fault = of(&mut self.dice, &[Fault::LostAfter, Fault::LostBefore, Fault::Unsent]);
+                let fault = *self.dice.one_of(&[Fault::LostAfter, Fault::LostBefore, Fault::Unsent]);
                 self.scene.network.fail(&[fault]);
             }
             4 => {
@@ -94,16 +94,13 @@ impl Run<'_> {
 
     async fn wish(&mut self) {
         let token = self.any_token();
-        let action = of(
-            &mut self.dice,
-            &[
-                Action::Suspend,
-                Action::Suspend,
-                Action::Resume,
-                Action::Resume,
-                Action::Delete,
-            ],
-        );
+        let action = *self.dice.one_of(&[
+            Action::Suspend,
+            Action::Suspend,
+            Action::Resume,
+            Action::Resume,
+            Action::Delete,
+        ]);
         let id = self.scene.order(action, &token).await;
         self.commands.push((id, token, action));
     }
@@ -212,10 +209,6 @@ impl Run<'_> {
             assert!(!landed, "seed {seed}: {command:#?} happened: {log:#?}");
         }
     }
-}
-
-fn of<T: Copy>(dice: &mut Dice, many: &[T]) -> T {
-    many[usize::try_from(dice.below(many.len() as u64)).expect("a place among them")]
 }
 
 fn is_so(wanted: Action, seen: &Seen) -> bool {

@@ -55,17 +55,17 @@ fn what_mastercards_library_opens_we_open_to_the_same_and_nothing_else() {
 
 /// One of the seeds with up to two changes; sometimes none.
 fn changed(seeds: &[Value], dice: &mut Dice) -> Value {
-    let mut envelope = one_of(seeds, dice).clone();
+    let mut envelope = dice.one_of(seeds).clone();
     for _ in 0..dice.below(3) {
-        change(&mut envelope, one_of(seeds, dice), dice);
+        change(&mut envelope, dice.one_of(seeds), dice);
     }
     envelope
 }
 
 fn change(envelope: &mut Value, other: &Value, dice: &mut Dice) {
-    let field = one_of(&HEX_FIELDS, dice);
+    let field = dice.one_of(&HEX_FIELDS);
     match dice.below(7) {
-        0 => envelope["oaepHashingAlgorithm"] = (*one_of(&ALGORITHMS, dice)).into(),
+        0 => envelope["oaepHashingAlgorithm"] = (*dice.one_of(&ALGORITHMS)).into(),
         1 => envelope[field] = other[field].clone(),
         2 => turn(envelope, field, dice),
         // What decides how much of the text is lost, and what stands at its end.
@@ -86,7 +86,7 @@ fn turn(envelope: &mut Value, field: &str, dice: &mut Dice) {
 
 /// Whole blocks, single bytes, or half of one.
 fn cut(envelope: &mut Value, field: &str, dice: &mut Dice) {
-    let digits = *one_of(&[32, 64, 2, 1], dice);
+    let digits = *dice.one_of(&[32, 64, 2, 1]);
     let text = text(envelope, field);
     let left = text.len().saturating_sub(digits);
     envelope[field] = text[..left].into();
@@ -94,10 +94,6 @@ fn cut(envelope: &mut Value, field: &str, dice: &mut Dice) {
 
 fn text(envelope: &Value, field: &str) -> String {
     envelope[field].as_str().unwrap_or_default().to_owned()
-}
-
-fn one_of<'a, T>(among: &'a [T], dice: &mut Dice) -> &'a T {
-    &among[dice.below(among.len() as u64) as usize]
 }
 
 /// What is in each, in hex, if it opens.
